@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/sig.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *
+sig_name(int sig)
+{
+	static char text[24];
+	const char *name = sigabbrev_np(sig);
+
+	if (name != NULL)
+		snprintf(text, sizeof(text), "SIG%s", name);
+	else
+		snprintf(text, sizeof(text), "signal %d", sig);
+	return text;
+}
+
+void
+sig_async_set(sigset_t *set)
+{
+	static const int list[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1,
+	    SIGUSR2, SIGTTIN, SIGTTOU, SIGTSTP, SIGCHLD, SIGPIPE, SIGALRM,
+	    SIGWINCH};
+
+	sigemptyset(set);
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		sigaddset(set, list[i]);
+}
+
+void
+sig_reset(void)
+{
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP)
+			signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libnds: write a FastCGI application whose requests are not lost.
+ *
+ *	static int
+ *	hello(struct nds_request *req, struct nds_response *res)
+ *	{
+ *		return nds_text(res, 200, "Hello!\n");
+ *	}
+ *
+ *	int
+ *	main(int argc, char **argv)
+ *	{
+ *		struct nds_app *app = nds_app_new("hello", "1.0");
+ *
+ *		nds_route(app, "GET", "/", hello);
+ *		return nds_run(app, argc, argv);
+ *	}
+ *
+ * A worker serves one request at a time, in one thread.  Everything a request
+ * hands out (strings, body) belongs to libnds and lives until its handler
+ * returns.  Functions that return int return 0, or -1 with errno, unless said
+ * otherwise.  Nothing here aborts the process for want of memory.
+ */
+#ifndef NDS_H
+#define NDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <jansson.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct nds_app;
+struct nds_route;
+struct nds_request;
+struct nds_response;
+
+/* ---- application ------------------------------------------------------ */
+
+/* Begin an application.  Call it first in main(): it tells ndsd, where there
+ * is one, that this program is libnds's.  name and version are kept by
+ * reference.  Returns NULL without memory; every function below accepts that
+ * NULL, and nds_run() then says so and returns 1. */
+struct nds_app *nds_app_new(const char *name, const char *version);
+
+/* A handler answers one request.  It returns 0 when it has made an answer; any
+ * other value (or no answer made) becomes a 500 and a log line. */
+typedef int (*nds_handler)(struct nds_request *req, struct nds_response *res);
+
+/* Route methods ("GET", "GET,POST", "*" = any) and a path pattern to a
+ * handler.  A pattern begins with '/'; a segment `{name}` matches one segment,
+ * a last segment `{name...}` the rest of the path.  Literal segments win over
+ * parameters.  HEAD is answered wherever GET is, OPTIONS everywhere, both by
+ * libnds unless routed.  Returns the route for the setters below; a wrong or
+ * doubled pattern returns NULL and makes nds_run() fail with the reason. */
+struct nds_route *nds_route(struct nds_app *app, const char *methods,
+    const char *pattern, nds_handler handler);
+
+/* The body of this route is not read before the handler runs; the handler
+ * takes it with nds_body_read(). NULL is accepted. */
+void nds_route_stream_body(struct nds_route *route);
+
+/* Largest body of this route in bytes, instead of APP_MAX_BODY; beyond it the
+ * request is answered 413.  0 = no limit (streamed bodies alone). */
+void nds_route_max_body(struct nds_route *route, uint64_t bytes);
+
+/* A check of a dependency, run apart from every request and every probe, in a
+ * process of its own.  It returns 0 when the dependency answers; otherwise, or
+ * when it takes longer than timeout_ms, /ready turns 503 and shows message,
+ * which the check may fill (UTF-8, cut at 191 bytes). */
+typedef int (*nds_check_fn)(char *message, size_t message_bytes);
+
+/* Register a check: timeout 2 s, run again 5 s after each result.  At most 16;
+ * names are unique and of at most 63 bytes. Errors make nds_run() fail. */
+void nds_check(struct nds_app *app, const char *name, nds_check_fn check);
+
+/* The same with its own times in milliseconds (1..3600000). */
+void nds_check_timed(struct nds_app *app, const char *name,
+    nds_check_fn check, int timeout_ms, int every_ms);
+
+/* Hooks of a worker: start runs in each worker before its first request (open
+ * database connections here, not in main()); a start that returns not 0 ends
+ * the worker and keeps it from becoming ready.  stop runs after its last
+ * request. One of each; a later call replaces the former. */
+typedef int (*nds_hook)(void *arg);
+void nds_on_start(struct nds_app *app, nds_hook start, void *arg);
+void nds_on_stop(struct nds_app *app, nds_hook stop, void *arg);
+
+/* Serve until told to stop; returns the exit status for main().  Under ndsd it
+ * takes its listener and orders from there.  Without ndsd it serves the
+ * listener on fd 0 (spawn-fcgi, lighttpd's bin-path) until SIGTERM or SIGUSR1,
+ * with the APP_ settings of the environment.  `--help` and `--version` in argv
+ * are answered. Frees app. */
+int nds_run(struct nds_app *app, int argc, char **argv);
+
+/* The version of libnds that is running, "MAJOR.MINOR.PATCH". */
+const char *nds_version(void);
+
+/* The generation of this worker: 1 with the first program that ndsd started,
+ * one more with each reload; 0 without ndsd. */
+uint32_t nds_generation(void);
+
+/* ---- request ---------------------------------------------------------- */
+
+const char *nds_method(const struct nds_request *req);
+/* The path, decoded, always beginning with '/'; the raw query, "" if none. */
+const char *nds_path(const struct nds_request *req);
+const char *nds_query_string(const struct nds_request *req);
+
+/* A path parameter of the route, decoded; a parameter of the query, decoded,
+ * the first of that name; a header, name in any case; a cookie.  NULL when
+ * there is none. */
+const char *nds_param(const struct nds_request *req, const char *name);
+const char *nds_query(struct nds_request *req, const char *name);
+const char *nds_header(const struct nds_request *req, const char *name);
+const char *nds_cookie(struct nds_request *req, const char *name);
+
+/* The address of the client as the front says it (REMOTE_ADDR), "" if it says
+ * none. */
+const char *nds_client(const struct nds_request *req);
+
+/* The id of the request: X-Request-Id as it came (1–63 characters of
+ * [A-Za-z0-9._-]), else made here.  Never NULL; also in the answer. */
+const char *nds_request_id(const struct nds_request *req);
+
+/* The W3C traceparent to send on to others: the caller's trace with this
+ * request's own span id; a new trace when the caller sent none. */
+const char *nds_traceparent(const struct nds_request *req);
+
+/* Any other FastCGI parameter (DOCUMENT_ROOT, HTTPS …) or NULL. */
+const char *nds_fcgi_param(const struct nds_request *req, const char *name);
+
+/* The whole body and its bytes; a NUL stands behind it.  On a route with
+ * nds_route_stream_body() it is NULL. */
+const void *nds_body(const struct nds_request *req, size_t *bytes);
+
+/* The body parsed as JSON: a new reference that the caller releases, or NULL
+ * with error filled (error may be NULL). */
+json_t *nds_body_json(const struct nds_request *req, json_error_t *error);
+
+/* Take the next bytes of a streamed body.  Blocks until there are some.
+ * Returns how many, 0 at its end, -1 with errno: EFBIG over the limit,
+ * ECONNRESET the client has gone, ETIMEDOUT nothing came until the deadline,
+ * EPROTO the front sent nonsense. */
+ssize_t nds_body_read(struct nds_request *req, void *to, size_t bytes);
+
+/* Bytes the client announced (Content-Length), -1 when it did not. */
+int64_t nds_content_length(const struct nds_request *req);
+
+/* Milliseconds left until the deadline of this request, 0 when it has
+ * passed. */
+int64_t nds_deadline_left_ms(const struct nds_request *req);
+
+/* 1 when the client (the front) has closed the connection or aborted, so that
+ * nobody waits for the answer; else 0. One system call. */
+int nds_cancelled(const struct nds_request *req);
+
+/* ---- response --------------------------------------------------------- */
+
+/* Set a header of the answer, replacing one of that name; or add one beside
+ * it.  EINVAL for a name that is not a token (RFC 9110, 5.6.2), for CR, LF or
+ * NUL in the value, and for what libnds makes itself (Status, Content-Length,
+ * Connection, Transfer-Encoding). */
+int nds_set_header(struct nds_response *res, const char *name,
+    const char *value);
+int nds_add_header(struct nds_response *res, const char *name,
+    const char *value);
+
+/* Make the whole answer.  status is 200–599.  Each replaces what was made
+ * before, keeps the headers set, and returns 0, or -1 with errno (EINVAL,
+ * ENOMEM, EALREADY once a stream has begun). */
+int nds_text(struct nds_response *res, int status, const char *text);
+int nds_data(struct nds_response *res, int status, const char *content_type,
+    const void *data, size_t bytes);
+/* Takes the reference to value, on error too.  NULL becomes a 500. */
+int nds_json(struct nds_response *res, int status, json_t *value);
+/* No body: 204, 304, redirects with a Location set. */
+int nds_empty(struct nds_response *res, int status);
+/* application/problem+json (RFC 9457) with status, title, detail and the
+ * request id.  status 400–599; detail is printf's. */
+int nds_problem(struct nds_response *res, int status, const char *detail, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Begin an answer whose body is sent while it is made.  length is its bytes,
+ * or -1 when unknown: then the answer has no Content-Length.  Headers are
+ * fixed from here on. Then nds_write() until done; a handler that returns not
+ * 0, or writes fewer bytes than it promised, aborts the answer visibly. */
+int nds_stream(struct nds_response *res, int status, const char *content_type,
+    int64_t length);
+
+/* Write bytes of a stream.  Blocks while the front does not read, at most to
+ * the deadline.  Returns 0, or -1 with errno: EPIPE the client has gone,
+ * ETIMEDOUT, EFBIG more than promised, EINVAL no stream was begun. */
+int nds_write(struct nds_response *res, const void *data, size_t bytes);
+
+/* ---- log -------------------------------------------------------------- */
+
+enum nds_level { NDS_DEBUG, NDS_INFO, NDS_WARN, NDS_ERROR };
+
+/* Write a log line; inside a handler it carries the id of the request.  Costs
+ * no system call under ndsd; goes to stderr without it. */
+void nds_log(enum nds_level level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

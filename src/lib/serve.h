@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker's life: take what ndsd gives (or stand alone), start hook, accept
+ * and serve one connection after the other, obey orders between requests, stop
+ * hook.  The only file with accept.c that touches libfcgi.
+ */
+#ifndef LIB_SERVE_H
+#define LIB_SERVE_H
+
+#include "base/error.h"
+#include "proto/board.h"
+#include "proto/settings.h"
+
+struct nds_app;
+
+struct worker {
+	struct nds_app *app;
+	struct settings settings;
+	int listen_fd;	 /* a high CLOEXEC fd, moved off fd 0 */
+	int control_fd;	 /* orders; -1 without ndsd or once it is gone */
+	struct slot *slot;
+	struct pool_board *pool; /* NULL without ndsd */
+};
+
+/* Take the fds named in the environment, map slot and pool, move the listener
+ * off fd 0 (replaced by /dev/null), unset the variables. Without ndsd the slot
+ * is private memory. Returns 0 or -1 with err. */
+int worker_open(struct worker *w, struct nds_app *app, struct nds_error *err);
+
+/* Serve until retired. Returns the exit status. */
+int serve_run(struct worker *w);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The board: shared memory between ndsd, the responders and the health
+ * responder.  One segment a slot (memfd), mapped by ndsd, by the slot's own
+ * responder and, read-only, by the health responder; and one segment for what
+ * the whole pool shares.  Slots outlive workers and supervisors, so counters
+ * never go back.
+ *
+ * Both layouts carry magic, version and size and grow at their end only, so a
+ * program linked with another libnds than ndsd's still works.  Whoever reads a
+ * slot checks each value it takes from it: the writer is another program.
+ */
+#ifndef PROTO_BOARD_H
+#define PROTO_BOARD_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* How a responder finds what ndsd gives it: fd numbers in its environment.
+ * None of them set = the program runs without ndsd. */
+#define BOARD_ENV_ROLE "NDS_ROLE"	    /* worker | health | checks */
+#define BOARD_ENV_CONTROL "NDS_CONTROL_FD"  /* SOCK_SEQPACKET, see order.h */
+#define BOARD_ENV_SLOT "NDS_SLOT_FD"	    /* struct slot */
+#define BOARD_ENV_POOL "NDS_POOL_FD"	    /* struct pool_board */
+
+#define BOARD_SLOTS_MAX 1024
+
+/* The life of the connection that a slot holds.  Moved by compare-and-swap:
+ * a worker and whoever cleans up after it may both want the next step. */
+enum slot_state {
+	SLOT_ACCEPTING, /* none; or accepted and not yet noted */
+	SLOT_UNREAD,	/* fd noted, nothing consumed */
+	SLOT_READING,	/* bytes are being consumed into the capture */
+	SLOT_RUNNING,	/* captured; the handler may have run */
+	SLOT_SENDING,	/* the answer is finished and kept, may be on its way */
+	SLOT_SENT,	/* the answer is out; fd about to be closed */
+	SLOT_EXPIRED,	/* past its deadline; no longer the worker's */
+	SLOT_STREAMING	/* bytes of an unfinished answer are out */
+};
+
+/* Upper edges of the latency histogram in microseconds; one more bucket
+ * stands for everything above. */
+#define BOARD_LATENCY_EDGES                                                  \
+	{1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000,      \
+	    1000000, 2000000, 5000000, 10000000, 20000000, 60000000}
+#define BOARD_LATENCY_BUCKETS 16
+
+#define SLOT_MAGIC 0x5344534eu /* "NSDS" */
+#define SLOT_VERSION 1
+
+struct slot_counters {		     /* all only ever grow */
+	_Atomic uint64_t accepted;   /* connections taken off the listener */
+	_Atomic uint64_t requests;   /* answered: by a handler or by libnds */
+	_Atomic uint64_t status[6];  /* [1]=1xx … [5]=5xx; [0] = other */
+	_Atomic uint64_t bad_input;  /* connections refused for what they sent */
+	_Atomic uint64_t cancelled;  /* the peer was gone before the answer */
+	_Atomic uint64_t bytes_in;   /* request bytes, FastCGI framing included */
+	_Atomic uint64_t bytes_out;  /* answer bytes, the same */
+	_Atomic uint64_t busy_us;    /* time from accept to close */
+	_Atomic uint64_t log_dropped; /* log lines that found the ring full */
+	_Atomic uint64_t latency[BOARD_LATENCY_BUCKETS];
+	_Atomic uint64_t latency_us;  /* sum over the histogram */
+};
+
+struct slot {
+	uint32_t magic, version;
+	uint64_t bytes; /* of the whole segment */
+
+	/* Set by ndsd before a worker starts; constant while it lives. */
+	uint32_t number;
+	uint32_t capture_at, capture_bytes; /* offset and size of each area */
+	uint32_t answer_at, answer_bytes;
+	uint32_t ring_at, ring_bytes; /* ring_bytes is a power of two */
+	_Atomic uint32_t generation;
+
+	/* Written by the worker (and its guardian). */
+	_Alignas(64) _Atomic uint32_t state; /* enum slot_state */
+	_Atomic int32_t fd;		     /* the connection, -1 = none */
+	_Atomic int32_t worker_pid;	     /* runs handlers; 0 = none */
+	_Atomic int32_t guardian_pid;	     /* 0 = none */
+	_Atomic uint32_t tries;		     /* replays of this request so far */
+	_Atomic uint32_t capture_used;	     /* bytes of the captured request */
+	_Atomic uint32_t answer_used;	     /* bytes of the finished answer */
+	_Atomic int64_t started_ms;	     /* this request; 0 = idle */
+	_Atomic int64_t deadline_ms;	     /* this request; 0 = none */
+	char request_id[64];		     /* of this request, terminated */
+
+	_Alignas(64) struct slot_counters count;
+
+	/* Log ring: see ring.h. */
+	_Alignas(64) _Atomic uint64_t ring_head; /* written by the worker */
+	_Atomic uint32_t ring_poked; /* the worker has asked to be emptied */
+	_Alignas(64) _Atomic uint64_t ring_tail; /* written by ndsd */
+};
+
+#define POOL_MAGIC 0x4244534eu /* "NSDB" */
+#define POOL_VERSION 1
+#define BOARD_CHECKS_MAX 16
+
+enum check_status { CHECK_PENDING, CHECK_OK, CHECK_FAILED };
+
+/* One dependency check.  Written by the checks process alone; a reader takes
+ * it between two equal, even values of seq. */
+struct board_check {
+	_Atomic uint32_t seq;
+	_Atomic uint32_t status;      /* enum check_status */
+	_Atomic int64_t checked_ms;   /* clock_ms of the last result, 0 = none */
+	_Atomic uint32_t duration_ms; /* of the last run */
+	char name[64];
+	char message[192];
+};
+
+struct pool_board {
+	uint32_t magic, version;
+	uint64_t bytes;
+
+	/* Written by the supervisor. */
+	_Atomic int64_t heartbeat_ms; /* clock_ms of its last tick */
+	_Atomic uint32_t draining;    /* 1: answers carry Connection: close */
+	_Atomic uint32_t unready;     /* 1: /ready answers 503 (drain) */
+	_Atomic uint32_t stopping;    /* 1: SIGTERM was seen */
+	_Atomic uint32_t started;     /* 1: the pool was once fully ready */
+	_Atomic uint32_t wanted;      /* workers the pool should have */
+	_Atomic uint32_t ready;	      /* workers that are ready */
+	_Atomic uint32_t stuck;	      /* of them: overdue past their deadline */
+	_Atomic uint32_t generation;
+	_Atomic uint32_t queue_length; /* connections waiting in the backlog */
+	_Atomic int64_t queue_wait_ms; /* age of the oldest of them */
+	_Atomic int64_t started_ms;    /* clock_ms when ndsd began */
+	_Atomic int32_t main_pid;
+	_Atomic uint64_t workers_spawned, workers_died;
+	_Atomic uint64_t supervisor_restarts, upgrades;
+
+	/* Written by the checks process. */
+	_Atomic uint32_t checks; /* entries in use; set once */
+	struct board_check check[BOARD_CHECKS_MAX];
+};
+
+/* Make an anonymous slot segment; the areas are rounded up to pages.
+ * Returns a CLOEXEC fd, or -1 with err filled. */
+int board_slot_new(uint32_t number, uint32_t capture_bytes,
+    uint32_t answer_bytes, uint32_t ring_bytes, struct nds_error *err);
+
+/* Make the pool's segment. Returns a CLOEXEC fd, or -1 with err filled. */
+int board_pool_new(struct nds_error *err);
+
+/* Map a segment of that kind and check magic, version and that every area lies
+ * inside it.  writable = 0 maps it for reading alone.  Returns the mapping, to
+ * be released with board_unmap(), or NULL with err filled. The fd stays the
+ * caller's. */
+struct slot *board_slot_map(int fd, int writable, struct nds_error *err);
+struct pool_board *board_pool_map(int fd, int writable, struct nds_error *err);
+void board_unmap(void *segment);
+
+/* The areas of a mapped slot. */
+static inline uint8_t *
+slot_capture(struct slot *s)
+{
+	return (uint8_t *)s + s->capture_at;
+}
+
+static inline uint8_t *
+slot_answer(struct slot *s)
+{
+	return (uint8_t *)s + s->answer_at;
+}
+
+/* The histogram's bucket for a duration. */
+int board_latency_bucket(int64_t us);
+
+/* Copy one check out whole; returns 0, or -1 while it is being written
+ * (try again). */
+int board_check_read(const struct board_check *from, struct board_check *to);
+
+#endif
