@@ -18,6 +18,8 @@ extern const char *const log_levels[]; /* "debug" …, NULL-terminated */
 
 #define LOG_LINE_MAX 4096 /* bytes with its newline; = PIPE_BUF: one write */
 
+#define LOG_TEXT_MAX 1024 /* bytes that one text member may take, escaped */
+
 struct log_line {
 	char text[LOG_LINE_MAX];
 	size_t used;
@@ -26,7 +28,8 @@ struct log_line {
 
 /* Begin a line: time, level, message. Then members in any number; then end,
  * which returns the bytes of the line, its newline included.  A member that
- * does not fit is left out whole, save text, which is cut. */
+ * does not fit is left out whole, save text, which is cut.  Keys are the
+ * program's own words and go in as they are. */
 void log_line_begin(struct log_line *l, int json, enum log_level level,
     const char *message);
 void log_line_text(struct log_line *l, const char *key, const char *value);
@@ -39,7 +42,9 @@ size_t log_line_end(struct log_line *l);
  * to stderr. */
 typedef void (*log_sink)(const char *line, size_t bytes, void *arg);
 void log_open(int json, enum log_level level, log_sink sink, void *arg);
+void log_set_sink(log_sink sink, void *arg); /* the rest stays as it was */
 int log_wants(enum log_level level);
+int log_is_json(void); /* the form that log_open() was given */
 
 /* One event line.  log_warn and log_error append strerror(errno), the x forms
  * do not. */

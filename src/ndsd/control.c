@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndsd/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "ndsd/status.h"
+#include "ndsd/supervisor.h"
+
+#define CONTROL_OUT_MAX (4u << 20)
+
+static void
+client_free(struct control_client *c)
+{
+	int fd = c->watch.fd;
+
+	loop_del(&c->sup->loop, &c->watch);
+	if (fd >= 0)
+		close(fd);
+	free(c->out);
+	c->out = NULL;
+	c->out_bytes = c->out_sent = c->in_bytes = 0;
+	c->wait = CONTROL_NOTHING;
+	c->closing = 0;
+}
+
+static void
+client_flush(struct control_client *c)
+{
+	while (c->out_sent < c->out_bytes) {
+		ssize_t n = send(c->watch.fd, c->out + c->out_sent,
+		    c->out_bytes - c->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EAGAIN) {
+			loop_change(&c->sup->loop, &c->watch,
+			    EPOLLIN | EPOLLOUT);
+			return;
+		}
+		if (n <= 0) {
+			client_free(c);
+			return;
+		}
+		c->out_sent += (size_t)n;
+	}
+	c->out_bytes = c->out_sent = 0;
+	loop_change(&c->sup->loop, &c->watch, EPOLLIN);
+	if (c->closing)
+		client_free(c);
+}
+
+static void
+client_send(struct control_client *c, json_t *line)
+{
+	char *text = json_dumps(line, JSON_COMPACT), *grown;
+	size_t bytes = text != NULL ? strlen(text) : 0;
+
+	json_decref(line);
+	grown = bytes > 0 && c->out_bytes + bytes < CONTROL_OUT_MAX
+	    ? realloc(c->out, c->out_bytes + bytes + 1)
+	    : NULL;
+	if (grown == NULL) {
+		free(text);
+		client_free(c);
+		return;
+	}
+	memcpy(grown + c->out_bytes, text, bytes);
+	grown[c->out_bytes + bytes] = '\n';
+	c->out = grown;
+	c->out_bytes += bytes + 1;
+	free(text);
+	client_flush(c);
+}
+
+void
+control_ok(struct control_client *c, json_t *data)
+{
+	json_t *line = json_pack("{s:b}", "ok", 1);
+
+	if (data != NULL)
+		json_object_set_new(line, "data", data);
+	c->closing = 1;
+	c->wait = CONTROL_NOTHING;
+	client_send(c, line);
+}
+
+void
+control_refuse(struct control_client *c, const char *error)
+{
+	c->closing = 1;
+	c->wait = CONTROL_NOTHING;
+	client_send(c, json_pack("{s:b,s:s}", "ok", 0, "error", error));
+}
+
+/* ---- verbs -------------------------------------------------------------- */
+
+typedef void (*verb_run)(struct control_client *c, const char *arg);
+
+static void
+verb_status(struct control_client *c, const char *arg)
+{
+	(void)arg;
+	control_ok(c, status_json(c->sup));
+}
+
+static void
+verb_version(struct control_client *c, const char *arg)
+{
+	(void)arg;
+	control_ok(c, json_pack("{s:s}", "version", NDS_VERSION));
+}
+
+static void
+verb_drain(struct control_client *c, const char *arg)
+{
+	struct nds_error err;
+
+	if (supervisor_drain(c->sup, &err) < 0)
+		control_refuse(c, err.text);
+	else if (arg != NULL && strstr(arg, "wait") != NULL)
+		c->wait = CONTROL_DRAINED;
+	else
+		control_ok(c, NULL);
+}
+
+static void
+verb_undrain(struct control_client *c, const char *arg)
+{
+	struct nds_error err;
+
+	(void)arg;
+	if (supervisor_undrain(c->sup, &err) < 0)
+		control_refuse(c, err.text);
+	else
+		control_ok(c, NULL);
+}
+
+static void
+verb_scale(struct control_client *c, const char *arg)
+{
+	struct nds_error err;
+	int64_t wanted;
+
+	if (arg == NULL ||
+	    num_whole(arg, 1, BOARD_SLOTS_MAX / 2, &wanted) < 0)
+		control_refuse(c, "scale: say how many workers, 1 to 512");
+	else if (supervisor_scale(c->sup, (long)wanted, &err) < 0)
+		control_refuse(c, err.text);
+	else
+		c->wait = CONTROL_SCALED;
+}
+
+static void
+verb_stop(struct control_client *c, const char *arg)
+{
+	(void)arg;
+	if (c->sup->state->drain.phase <= DRAIN_DRAINED)
+		supervisor_stop(c->sup, 0);
+	c->wait = CONTROL_STOPPED;
+}
+
+static const struct {
+	const char *name;
+	verb_run run;
+} verbs[] = {
+    {"status", verb_status},
+    {"version", verb_version},
+    {"drain", verb_drain},
+    {"undrain", verb_undrain},
+    {"scale", verb_scale},
+    {"stop", verb_stop},
+};
+
+static void
+run_verb(struct control_client *c, const char *verb, const char *arg)
+{
+	char error[128];
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(verbs[i].name, verb) != 0)
+			continue;
+		c->last_done = -1;
+		verbs[i].run(c, arg);
+		return;
+	}
+	snprintf(error, sizeof(error), "this ndsd (%s) does not know '%.32s'",
+	    NDS_VERSION, verb);
+	control_refuse(c, error);
+}
+
+static void
+run_request(struct control_client *c, size_t bytes)
+{
+	json_t *request = json_loadb(c->in, bytes, 0, NULL);
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+	const char *arg = json_string_value(
+	    json_array_get(json_object_get(request, "args"), 0));
+
+	if (verb == NULL)
+		control_refuse(c, "not a request: {\"verb\":…,\"args\":[…]}");
+	else
+		run_verb(c, verb, arg);
+	json_decref(request);
+}
+
+/* ---- connections -------------------------------------------------------- */
+
+static void
+client_ready(void *arg, uint32_t events)
+{
+	struct control_client *c = arg;
+	char *end;
+	ssize_t n;
+
+	if (events & EPOLLOUT)
+		client_flush(c);
+	if (c->watch.fd < 0 || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		return;
+	n = recv(c->watch.fd, c->in + c->in_bytes,
+	    sizeof(c->in) - c->in_bytes, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		client_free(c); /* gone, or more than a request may be */
+		return;
+	}
+	if (c->wait != CONTROL_NOTHING || c->closing)
+		return; /* one request a connection */
+	c->in_bytes += (size_t)n;
+	end = memchr(c->in, '\n', c->in_bytes);
+	if (end != NULL)
+		run_request(c, (size_t)(end - c->in));
+	else if (c->in_bytes == sizeof(c->in))
+		control_refuse(c, "the request is too long");
+}
+
+/* Same uid = same trust; root may do everything anyway. */
+static int
+peer_allowed(int fd)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0)
+		return 0;
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return 1;
+	log_warnx("control: pid %d of uid %u is not allowed", peer.pid,
+	    peer.uid);
+	return 0;
+}
+
+static struct control_client *
+client_place(struct control *control)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (control->client[i].watch.fd < 0)
+			return &control->client[i];
+	return NULL;
+}
+
+static void
+listener_ready(void *arg, uint32_t events)
+{
+	struct supervisor *sup = arg;
+	struct control_client *c = client_place(&sup->control);
+	int fd = accept4(sup->control_fd, NULL, NULL,
+	    SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (fd < 0)
+		return;
+	if (c == NULL || !peer_allowed(fd) ||
+	    loop_add(&sup->loop, &c->watch, fd, EPOLLIN) < 0) {
+		close(fd);
+		return;
+	}
+	c->since_ms = clock_ms();
+}
+
+void
+control_open(struct supervisor *sup, int listen_fd)
+{
+	struct control *control = &sup->control;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		control->client[i].sup = sup;
+		control->client[i].watch = (struct watch){.fd = -1,
+		    .ready = client_ready,
+		    .arg = &control->client[i]};
+	}
+	control->listener = (struct watch){.fd = -1,
+	    .ready = listener_ready,
+	    .arg = sup};
+	loop_add(&sup->loop, &control->listener, listen_fd, EPOLLIN);
+}
+
+/* ---- waits -------------------------------------------------------------- */
+
+static void
+tell(struct control_client *c, const char *text, int done, int total)
+{
+	if (done == c->last_done)
+		return;
+	c->last_done = done;
+	client_send(c, json_pack("{s:s,s:i,s:i}", "progress", text, "done",
+			   done, "total", total));
+}
+
+static void
+wait_scaled(struct control_client *c, int64_t now_ms)
+{
+	struct pool *pool = &c->sup->state->pool;
+	int ready = (int)pool_count(pool, POOL_READY);
+	int rest = (int)(pool_count(pool, POOL_STARTING) +
+	    pool_count(pool, POOL_RETIRING));
+	char text[96];
+
+	if (ready == (int)pool->wanted && rest == 0) {
+		control_ok(c, json_pack("{s:i}", "workers", ready));
+		return;
+	}
+	if (now_ms - c->since_ms > pool->start_timeout_ms + 1000 &&
+	    ready < (int)pool->wanted) {
+		snprintf(text, sizeof(text), "%d of %u workers are ready; see "
+					     "the log for what holds the rest",
+		    ready, pool->wanted);
+		control_refuse(c, text);
+		return;
+	}
+	snprintf(text, sizeof(text), "%d of %u workers ready%s", ready,
+	    pool->wanted, ready > (int)pool->wanted ? ", some retiring" : "");
+	tell(c, text, ready, (int)pool->wanted);
+}
+
+static void
+wait_drained(struct control_client *c, int64_t now_ms)
+{
+	const struct drain *d = &c->sup->state->drain;
+	char text[96];
+	int seconds = (int)((now_ms - d->since_ms) / 1000);
+
+	if (d->phase == DRAIN_DRAINED || d->phase > DRAIN_STOP_DRAIN) {
+		control_ok(c, json_pack("{s:I}", "drain_ms",
+				  (json_int_t)(now_ms - d->since_ms)));
+		return;
+	}
+	if (d->phase == DRAIN_SERVING) {
+		control_refuse(c, "the drain was called off (undrain)");
+		return;
+	}
+	snprintf(text, sizeof(text), "draining: quiet for %lldms",
+	    (long long)(now_ms - d->quiet_ms));
+	tell(c, text, seconds,
+	    (int)(c->sup->state->settings.drain_max_ms / 1000));
+}
+
+static void
+wait_stopped(struct control_client *c)
+{
+	static const char *const words[] = {"", "", "", "draining",
+	    "stopping the front", "finishing requests", "stopped"};
+	uint32_t phase = c->sup->state->drain.phase;
+
+	tell(c, words[phase <= DRAIN_STOPPED ? phase : 0],
+	    (int)phase - DRAIN_STOP_DRAIN, 3);
+}
+
+void
+control_tick(struct supervisor *sup, int64_t now_ms)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *c = &sup->control.client[i];
+
+		if (c->watch.fd < 0)
+			continue;
+		if (c->wait == CONTROL_SCALED)
+			wait_scaled(c, now_ms);
+		else if (c->wait == CONTROL_DRAINED)
+			wait_drained(c, now_ms);
+		else if (c->wait == CONTROL_STOPPED)
+			wait_stopped(c);
+		else if (now_ms - c->since_ms > CONTROL_SILENT_MS)
+			client_free(c);
+	}
+}
+
+void
+control_close(struct supervisor *sup)
+{
+	uint32_t killed = sup->state->killed;
+	char text[128];
+
+	snprintf(text, sizeof(text), "%u processes had to be killed at "
+				     "APP_SHUTDOWN_TIMEOUT; the log names them",
+	    killed);
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *c = &sup->control.client[i];
+
+		if (c->watch.fd < 0 || c->wait == CONTROL_NOTHING)
+			continue;
+		if (killed > 0)
+			control_refuse(c, text);
+		else
+			control_ok(c, NULL);
+	}
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control socket's server (see proto/control.h).  Clients are served by
+ * the supervisor's loop without ever waiting for one: a silent client costs a
+ * place in a small table for ten seconds and blocks nobody.
+ */
+#ifndef NDSD_CONTROL_H
+#define NDSD_CONTROL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "ndsd/loop.h"
+#include "proto/control.h"
+
+#define CONTROL_CLIENTS 32
+#define CONTROL_SILENT_MS 10000
+
+struct supervisor;
+
+/* What a client waits for. */
+enum control_wait {
+	CONTROL_NOTHING,
+	CONTROL_DRAINED,
+	CONTROL_SCALED,
+	CONTROL_STOPPED
+};
+
+struct control_client {
+	struct supervisor *sup;
+	struct watch watch; /* fd -1 = free place */
+	int64_t since_ms;
+	enum control_wait wait;
+	int last_done; /* of the progress last told */
+	size_t in_bytes;
+	char in[CONTROL_REQUEST_MAX];
+	char *out; /* what is still to be sent */
+	size_t out_bytes, out_sent;
+	int closing; /* close once all is sent */
+};
+
+struct control {
+	struct watch listener;
+	struct control_client client[CONTROL_CLIENTS];
+};
+
+void control_open(struct supervisor *sup, int listen_fd);
+
+/* Tell progress, end waits that are over, drop the silent. */
+void control_tick(struct supervisor *sup, int64_t now_ms);
+
+/* The service has stopped: answer those who wait for it. */
+void control_close(struct supervisor *sup);
+
+/* Reply, for the verbs: takes data; text of error is copied. */
+void control_ok(struct control_client *c, json_t *data);
+void control_refuse(struct control_client *c, const char *error);
+
+#endif

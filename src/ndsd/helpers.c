@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndsd/helpers.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/sig.h"
+#include "ndsd/supervisor.h"
+#include "proto/exit.h"
+#include "proto/order.h"
+#include "proto/store.h"
+
+static const char *const names[] = {"health", "checks", "lighttpd"};
+
+static struct state_process *
+record(const struct helper *h)
+{
+	return &h->sup->state->helper[h->which];
+}
+
+void
+helper_init(struct supervisor *sup, enum state_helper which)
+{
+	struct helper *h = &sup->helper[which];
+
+	h->sup = sup;
+	h->which = which;
+	process_init(&h->process, names[which], -1);
+	h->wanted = which == STATE_HEALTH ||
+	    (which == STATE_FRONT && sup->options->front_lighttpd);
+}
+
+void
+helper_adopt(struct helper *h, int control_fd, int output_fd)
+{
+	h->process.control_fd = control_fd;
+	h->process.output_fd = output_fd;
+	h->was_up = 1;
+	if (output_fd >= 0)
+		process_watch_output(&h->process, &h->sup->loop);
+}
+
+/* The health responder only reads the slots; where /proc is missing it gets
+ * the same descriptor as we have. */
+static void
+show_segment(const struct helper *health, uint32_t number, int segment_fd)
+{
+	char path[48];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", segment_fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (order_send(health->process.control_fd, ORDER_SLOT, number,
+		fd < 0 ? segment_fd : fd) < 0)
+		log_warn("the health responder does not take slot %u", number);
+	if (fd >= 0)
+		close(fd);
+}
+
+void
+helper_show_slot(struct supervisor *sup, uint32_t number)
+{
+	const struct helper *health = &sup->helper[STATE_HEALTH];
+
+	if (health->process.control_fd >= 0)
+		show_segment(health, number, sup->slot[number].segment_fd);
+}
+
+static void
+helper_keep(struct helper *h)
+{
+	char name[STORE_NAME_BYTES];
+
+	process_store_name(&h->process, "control", name);
+	store_put(h->sup->store_fd, name, h->process.control_fd);
+	process_store_name(&h->process, "output", name);
+	store_put(h->sup->store_fd, name, h->process.output_fd);
+}
+
+/* What each of them is started as. */
+static void
+helper_spec(struct helper *h, struct process_spec *spec, char **argv)
+{
+	struct supervisor *sup = h->sup;
+
+	*spec = (struct process_spec){
+	    .argv = argv,
+	    .listen_fd = -1,
+	    .slot_fd = -1,
+	    .pool_fd = sup->board_fd,
+	    .settings = &sup->state->settings,
+	    .pid = &record(h)->pid,
+	};
+	switch (h->which) {
+	case STATE_HEALTH:
+		argv[0] = (char *)(uintptr_t)sup->options->responder;
+		spec->role = "health";
+		spec->listen_fd = sup->health_fd;
+		break;
+	case STATE_CHECKS:
+		spec->argv = sup->options->program;
+		spec->role = "checks";
+		break;
+	default:
+		argv[0] = (char *)(uintptr_t)sup->options->lighttpd;
+		argv[1] = (char *)(uintptr_t)"-D";
+		argv[2] = (char *)(uintptr_t)"-f";
+		argv[3] = sup->state->settings.front_config;
+		spec->pool_fd = -1;
+		break;
+	}
+}
+
+static void
+helper_start(struct helper *h, int64_t now_ms)
+{
+	struct process_spec spec;
+	struct nds_error err;
+	char *argv[5] = {NULL};
+	pid_t pid;
+
+	helper_spec(h, &spec, argv);
+	pid = process_start(&h->process, &spec, &err);
+	record(h)->spawned_ms = now_ms;
+	if (pid < 0) {
+		log_errorx("%s", err.text);
+		record(h)->failures++;
+		record(h)->retry_ms =
+		    now_ms + pool_retry_ms(record(h)->failures);
+		return;
+	}
+	record(h)->pid = (int32_t)pid;
+	helper_keep(h);
+	process_watch_output(&h->process, &h->sup->loop);
+	for (uint32_t i = 0;
+	     h->which == STATE_HEALTH && i < h->sup->state->slots; i++)
+		if (h->sup->slot[i].segment_fd >= 0)
+			helper_show_slot(h->sup, i);
+}
+
+void
+helper_step(struct helper *h, int64_t now_ms)
+{
+	struct state_process *r = record(h);
+
+	if (r->pid > 0) {
+		if (now_ms - r->spawned_ms >= HELPER_YOUNG_MS)
+			h->was_up = 1;
+		return;
+	}
+	if (h->wanted && now_ms >= r->retry_ms)
+		helper_start(h, now_ms);
+}
+
+int64_t
+helper_next_ms(const struct helper *h, int64_t now_ms)
+{
+	const struct state_process *r = record(h);
+
+	if (h->wanted && r->pid == 0 && r->retry_ms > now_ms)
+		return r->retry_ms;
+	return INT64_MAX;
+}
+
+/* lighttpd that never came up will not come up the next time either: its
+ * configuration is wrong or its port is taken. */
+static void
+front_failed(struct helper *h)
+{
+	log_errorx("lighttpd could not start: %s; check %s and that "
+		   "APP_BIND_ADDRESS=%s is free",
+	    h->process.last[0] != '\0' ? h->process.last : "it said nothing",
+	    h->sup->state->settings.front_config,
+	    h->sup->state->settings.bind_address);
+	h->sup->status = EXIT_REFUSED;
+	supervisor_stop(h->sup, 1);
+}
+
+void
+helper_dead(struct helper *h, int status, int64_t now_ms)
+{
+	struct state_process *r = record(h);
+	char name[STORE_NAME_BYTES];
+	int pid = r->pid, young = now_ms - r->spawned_ms < HELPER_YOUNG_MS;
+
+	process_close(&h->process, &h->sup->loop);
+	process_store_name(&h->process, "control", name);
+	store_drop(h->sup->store_fd, name);
+	process_store_name(&h->process, "output", name);
+	store_drop(h->sup->store_fd, name);
+	r->pid = 0;
+	if (!h->wanted)
+		return;
+	if (h->which == STATE_FRONT && !h->was_up && young) {
+		h->wanted = 0;
+		front_failed(h);
+		return;
+	}
+	r->failures = young ? r->failures + 1 : 0;
+	r->retry_ms = now_ms + pool_retry_ms(r->failures);
+	log_warnx("%s (pid %d) %s %d, next start in %lldms", h->process.name,
+	    pid,
+	    WIFSIGNALED(status) ? "died of signal" : "exited with status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+	    (long long)pool_retry_ms(r->failures));
+}
+
+void
+helper_stop(struct helper *h)
+{
+	int32_t pid = record(h)->pid;
+
+	h->wanted = 0;
+	if (pid <= 0)
+		return;
+	if (h->which == STATE_FRONT) {
+		kill(pid, SIGINT); /* lighttpd's graceful stop */
+		return;
+	}
+	if (order_send(h->process.control_fd, ORDER_RETIRE, 0, -1) < 0)
+		kill(pid, SIGTERM);
+}
+
+void
+helper_kill(struct helper *h)
+{
+	int32_t pid = record(h)->pid;
+
+	h->wanted = 0;
+	if (pid > 0 && kill(-pid, SIGKILL) < 0)
+		kill(pid, SIGKILL);
+}
+
+void
+helper_program_known(struct supervisor *sup)
+{
+	struct helper *checks = &sup->helper[STATE_CHECKS];
+
+	checks->wanted = sup->state->program_libnds &&
+	    sup->state->program_checks > 0 &&
+	    sup->state->drain.phase < DRAIN_STOP_WORKERS;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The processes beside the pool: the health responder, the process that runs
+ * the application's dependency checks, and lighttpd when ndsd runs it.  Each
+ * is started, watched, started again with back-off, and stopped.
+ */
+#ifndef NDSD_HELPERS_H
+#define NDSD_HELPERS_H
+
+#include "ndsd/process.h"
+#include "ndsd/state.h"
+
+struct supervisor;
+
+struct helper {
+	struct supervisor *sup;
+	enum state_helper which;
+	struct process process;
+	int wanted;	/* should run now */
+	int was_up;	/* has lived for HELPER_YOUNG_MS */
+};
+
+#define HELPER_YOUNG_MS 1000
+
+void helper_init(struct supervisor *sup, enum state_helper which);
+
+/* Go on with one that an earlier supervisor started. */
+void helper_adopt(struct helper *h, int control_fd, int output_fd);
+
+/* Start what should run and does not, when its back-off allows. */
+void helper_step(struct helper *h, int64_t now_ms);
+int64_t helper_next_ms(const struct helper *h, int64_t now_ms);
+
+/* It is dead: log how and plan its next start. */
+void helper_dead(struct helper *h, int status, int64_t now_ms);
+
+/* Let it end gracefully; kill it. */
+void helper_stop(struct helper *h);
+void helper_kill(struct helper *h);
+
+/* Give the health responder a slot to look at. */
+void helper_show_slot(struct supervisor *sup, uint32_t number);
+
+/* It is now known whether the program is libnds's, and how many dependency
+ * checks it has: the process that runs them may be wanted. */
+void helper_program_known(struct supervisor *sup);
+
+#endif

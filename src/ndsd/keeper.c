@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndsd/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/sig.h"
+#include "proto/exit.h"
+
+#define KEEPER_YOUNG_MS 5000
+#define KEEPER_RETRY_FIRST_MS 100
+#define KEEPER_RETRY_MAX_MS 5000
+
+static const int forwarded[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1,
+    SIGUSR2, SIGTTIN, SIGTTOU};
+
+static int
+item_find(const struct keeper *k, const char *name)
+{
+	for (int i = 0; i < k->item_count; i++)
+		if (strcmp(k->item[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+void
+keeper_put(struct keeper *k, const char *name, int fd)
+{
+	int at = item_find(k, name);
+
+	if (at >= 0) {
+		close(k->item[at].fd);
+	} else if (k->item_count < STORE_MAX) {
+		at = k->item_count++;
+		snprintf(k->item[at].name, STORE_NAME_BYTES, "%s", name);
+	} else {
+		log_errorx("the fd store is full: %s is not kept", name);
+		close(fd);
+		return;
+	}
+	k->item[at].fd = fd;
+}
+
+static void
+keeper_drop(struct keeper *k, const char *name)
+{
+	int at = item_find(k, name);
+
+	if (at < 0)
+		return;
+	close(k->item[at].fd);
+	k->item[at] = k->item[--k->item_count];
+}
+
+/* In the child: become the supervisor, from the binary that we are. */
+static void
+supervisor_exec(struct keeper *k, int store_fd)
+{
+	char number[16];
+
+	sig_reset();
+	setpgid(0, 0);
+	fcntl(store_fd, F_SETFD, 0);
+	snprintf(number, sizeof(number), "%d", store_fd);
+	setenv(STORE_ENV, number, 1);
+	fexecve(k->exe_fd, k->argv, environ);
+	log_error("cannot start the supervisor");
+	_exit(EXIT_REFUSED);
+}
+
+/* A new supervisor is handed everything first, so that it can tell at once
+ * whether it begins or goes on. */
+static void
+hand_over(struct keeper *k)
+{
+	struct store_message m = {.type = STORE_ITEM};
+
+	for (int i = 0; i < k->item_count; i++) {
+		memcpy(m.name, k->item[i].name, STORE_NAME_BYTES);
+		if (store_send(k->store_fd, &m, k->item[i].fd) < 0)
+			log_warn("cannot hand over %s", m.name);
+	}
+	m = (struct store_message){.type = STORE_END, .value = k->restarts};
+	store_send(k->store_fd, &m, -1);
+}
+
+static void
+supervisor_start(struct keeper *k)
+{
+	struct timeval patience = {.tv_sec = 5};
+	int pair[2];
+	pid_t pid;
+
+	k->started_ms = clock_ms();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		log_warn("cannot start the supervisor");
+		return;
+	}
+	pid = fork();
+	if (pid == 0)
+		supervisor_exec(k, pair[1]);
+	close(pair[1]);
+	if (pid < 0) {
+		log_warn("cannot start the supervisor");
+		close(pair[0]);
+		return;
+	}
+	k->pid = pid;
+	k->store_fd = pair[0];
+	setsockopt(k->store_fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+	    sizeof(patience));
+	hand_over(k);
+}
+
+static void
+signal_pass(struct keeper *k, int sig)
+{
+	struct store_message m = {.type = STORE_SIGNAL, .value = sig};
+
+	if (k->store_fd >= 0)
+		store_send(k->store_fd, &m, -1);
+}
+
+/* What the last supervisor took to its grave the next one shall hear. */
+static void
+signals_pass_again(struct keeper *k)
+{
+	for (int sig = 1; sig < 64; sig++)
+		if (k->pending & 1ull << sig)
+			signal_pass(k, sig);
+}
+
+static void
+supervisor_died(struct keeper *k, int status)
+{
+	int64_t lived = clock_ms() - k->started_ms;
+
+	k->pid = 0;
+	if (k->done)
+		return;
+	close(k->store_fd);
+	k->store_fd = -1;
+	k->failures = lived < KEEPER_YOUNG_MS ? k->failures + 1 : 0;
+	k->restarts++;
+	k->retry_ms = clock_ms();
+	if (k->failures > 1) {
+		int64_t wait = KEEPER_RETRY_FIRST_MS
+		    << (k->failures < 8 ? k->failures - 2 : 6);
+
+		k->retry_ms +=
+		    wait < KEEPER_RETRY_MAX_MS ? wait : KEEPER_RETRY_MAX_MS;
+	}
+	log_warnx("supervisor %s %d after %lld.%03llds, workers serve on, "
+		  "next start in %lldms",
+	    WIFSIGNALED(status) ? "died of signal" : "exited with status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+	    (long long)lived / 1000, (long long)lived % 1000,
+	    (long long)(k->retry_ms - clock_ms()));
+}
+
+static void
+read_store(struct keeper *k)
+{
+	struct store_message m;
+	int fd;
+
+	while (k->store_fd >= 0 && store_recv(k->store_fd, &m, &fd, 0) > 0) {
+		if (m.type == STORE_PUT && fd >= 0) {
+			keeper_put(k, m.name, fd);
+			continue;
+		}
+		if (fd >= 0)
+			close(fd);
+		if (m.type == STORE_DROP)
+			keeper_drop(k, m.name);
+		if (m.type == STORE_TOOK && m.value > 0 && m.value < 64)
+			k->pending &= ~(1ull << m.value);
+		if (m.type == STORE_BYE) {
+			k->done = 1;
+			k->status = m.value;
+		}
+	}
+}
+
+static void
+reap(struct keeper *k)
+{
+	struct store_message m = {.type = STORE_REAPED};
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == k->pid) {
+			read_store(k); /* its last words */
+			supervisor_died(k, status);
+		} else if (k->store_fd >= 0) {
+			m.value = pid;
+			m.status = status;
+			store_send(k->store_fd, &m, -1);
+		}
+	}
+}
+
+static void
+read_signals(struct keeper *k)
+{
+	struct signalfd_siginfo info;
+
+	while (read(k->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD) {
+			reap(k);
+			continue;
+		}
+		k->pending |= 1ull << info.ssi_signo;
+		signal_pass(k, (int)info.ssi_signo);
+	}
+}
+
+static int
+signals_open(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+		sigaddset(&set, forwarded[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void
+keeper_turn(struct keeper *k)
+{
+	struct pollfd fds[] = {{.fd = k->signal_fd, .events = POLLIN},
+	    {.fd = k->store_fd, .events = POLLIN}};
+	int wait = -1;
+
+	if (k->pid == 0)
+		wait = clock_left(k->retry_ms, KEEPER_RETRY_MAX_MS);
+	poll(fds, 2, wait);
+	read_signals(k);
+	read_store(k);
+	if (k->store_fd >= 0 && (fds[1].revents & POLLHUP)) {
+		/* gone, or closed it: SIGCHLD tells which */
+		close(k->store_fd);
+		k->store_fd = -1;
+		if (k->pid > 0 && !k->done)
+			kill(k->pid, SIGKILL);
+	}
+	if (k->pid == 0 && !k->done && clock_ms() >= k->retry_ms) {
+		supervisor_start(k);
+		signals_pass_again(k);
+		k->retry_ms = clock_ms() + KEEPER_RETRY_MAX_MS;
+	}
+}
+
+int
+keeper_run(struct keeper *k, char **argv)
+{
+	k->argv = argv;
+	k->store_fd = -1;
+	k->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	k->signal_fd = signals_open();
+	if (k->exe_fd < 0 || k->signal_fd < 0) {
+		log_error("cannot become the main process (is /proc mounted?)");
+		return EXIT_REFUSED;
+	}
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	while (!k->done || k->pid != 0)
+		keeper_turn(k);
+	return k->status;
+}

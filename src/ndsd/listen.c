@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndsd/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/sock.h"
+
+#define LISTEN_BACKLOG 4096
+#define LISTEN_MODE 0660
+
+struct owner {
+	uid_t uid;	  /* of files and processes */
+	gid_t gid;
+	gid_t socket_gid; /* of app.sock and health.sock; -1 = as it comes */
+	int becomes;	  /* 1: we are root and shall be uid */
+};
+
+void
+listen_path(const struct settings *s, const char *name, char *path)
+{
+	snprintf(path, PATH_MAX, "%s/%s", s->runtime_dir, name);
+}
+
+static int
+owner_find(const struct settings *s, struct owner *o, struct nds_error *err)
+{
+	struct passwd *user;
+	struct group *group;
+
+	*o = (struct owner){geteuid(), getegid(), (gid_t)-1, 0};
+	if (s->user[0] != '\0' && geteuid() == 0) {
+		user = getpwnam(s->user);
+		if (user == NULL)
+			return error_set(err,
+			    "APP_USER=%s: there is no such user", s->user);
+		*o = (struct owner){user->pw_uid, user->pw_gid, (gid_t)-1, 1};
+	}
+	if (s->socket_group[0] == '\0')
+		return 0;
+	group = getgrnam(s->socket_group);
+	if (group == NULL)
+		return error_set(err,
+		    "APP_SOCKET_GROUP=%s: there is no such group",
+		    s->socket_group);
+	o->socket_gid = group->gr_gid;
+	return 0;
+}
+
+/* A directory that is ours, made when missing.  One that another user could
+ * have put there is refused: its owner could replace our sockets. */
+static int
+make_dir(const char *path, mode_t mode, const struct owner *o,
+    struct nds_error *err)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return error_sys(err, "cannot make the directory %s; choose "
+				      "another APP_RUNTIME_DIR or make it",
+		    path);
+	if (stat(path, &st) < 0)
+		return error_sys(err, "%s", path);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, "%s is not a directory; choose another "
+				      "APP_RUNTIME_DIR",
+		    path);
+	if (geteuid() == 0 && o->becomes && chown(path, o->uid, o->gid) < 0)
+		return error_sys(err, "cannot give %s to APP_USER", path);
+	if (access(path, W_OK | X_OK) < 0)
+		return error_sys(err, "cannot use the directory %s as uid %u; "
+				      "choose another APP_RUNTIME_DIR",
+		    path, geteuid());
+	return 0;
+}
+
+static long
+pid_file_read(const struct settings *s)
+{
+	char path[PATH_MAX];
+	long pid = 0;
+	FILE *file;
+
+	listen_path(s, "ndsd.pid", path);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%ld", &pid) != 1)
+		pid = 0;
+	fclose(file);
+	return pid;
+}
+
+static int
+pid_file_write(const struct settings *s, struct nds_error *err)
+{
+	char path[PATH_MAX], fresh[PATH_MAX + 8];
+	FILE *file;
+	int bad;
+
+	listen_path(s, "ndsd.pid", path);
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	file = fopen(fresh, "we");
+	if (file == NULL)
+		return error_sys(err, "cannot write %s", fresh);
+	fprintf(file, "%ld\n", (long)getpid());
+	bad = ferror(file);
+	bad |= fclose(file) != 0;
+	if (bad || rename(fresh, path) < 0) {
+		unlink(fresh);
+		return error_sys(err, "cannot write %s", path);
+	}
+	return 0;
+}
+
+/* The lock lives as long as the keeper or a supervisor does, and no longer:
+ * responders do not inherit it. */
+static int
+lock_take(const struct settings *s, struct nds_error *err)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	listen_path(s, "control/lock", path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_sys(err, "cannot open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	if (errno == EWOULDBLOCK)
+		error_set(err, "another ndsd (pid %ld) runs in %s: stop it "
+			       "(ndsctl -d %s stop) or set another "
+			       "APP_RUNTIME_DIR",
+		    pid_file_read(s), s->runtime_dir, s->runtime_dir);
+	else
+		error_sys(err, "cannot lock %s", path);
+	close(fd);
+	return -1;
+}
+
+/* rename(2) would replace whatever stands at the path. */
+static int
+check_place(const char *path, struct nds_error *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || S_ISSOCK(st.st_mode))
+		return 0;
+	return error_set(err, "%s exists and is not a socket: move it away",
+	    path);
+}
+
+static int
+listen_at(const struct settings *s, const char *name, gid_t group,
+    const struct owner *o, struct nds_error *err)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	listen_path(s, name, path);
+	if (check_place(path, err) < 0)
+		return -1;
+	fd = sock_listen(path, SOCK_STREAM,
+	    strcmp(name, "control/control.sock") == 0 ? 0600 : LISTEN_MODE,
+	    group, LISTEN_BACKLOG, err);
+	if (fd >= 0 && o->becomes && chown(path, o->uid, (gid_t)-1) < 0) {
+		error_sys(err, "cannot give %s to APP_USER", path);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+listen_prepare(const struct settings *s, struct listeners *l,
+    struct nds_error *err)
+{
+	struct owner o;
+	gid_t group;
+	char path[PATH_MAX];
+
+	*l = (struct listeners){-1, -1, -1, -1};
+	listen_path(s, "control", path);
+	if (owner_find(s, &o, err) < 0 ||
+	    make_dir(s->runtime_dir, 0755, &o, err) < 0 ||
+	    make_dir(path, 0700, &o, err) < 0)
+		return -1;
+	group = o.socket_gid != (gid_t)-1 ? o.socket_gid
+	    : o.becomes			  ? o.gid
+					  : (gid_t)-1;
+	if ((l->lock_fd = lock_take(s, err)) < 0 ||
+	    (l->app_fd = listen_at(s, "app.sock", group, &o, err)) < 0 ||
+	    (l->health_fd = listen_at(s, "health.sock", group, &o, err)) < 0 ||
+	    (l->control_fd = listen_at(s, "control/control.sock", (gid_t)-1,
+		 &o, err)) < 0)
+		return -1;
+	return pid_file_write(s, err);
+}
+
+int
+listen_drop_privileges(const struct settings *s, struct nds_error *err)
+{
+	struct owner o;
+
+	if (owner_find(s, &o, err) < 0)
+		return -1;
+	if (!o.becomes || o.uid == 0)
+		return 0;
+	if (initgroups(s->user, o.gid) < 0 ||
+	    setresgid(o.gid, o.gid, o.gid) < 0 ||
+	    setresuid(o.uid, o.uid, o.uid) < 0)
+		return error_sys(err, "cannot become APP_USER=%s", s->user);
+	if (setuid(0) == 0)
+		return error_set(err, "APP_USER=%s: root came back", s->user);
+	return 0;
+}
+
+static void
+remove_name(const struct settings *s, const char *name)
+{
+	char path[PATH_MAX];
+
+	listen_path(s, name, path);
+	unlink(path);
+}
+
+void
+listen_close_door(const struct settings *s)
+{
+	remove_name(s, "app.sock");
+}
+
+void
+listen_tidy(const struct settings *s)
+{
+	remove_name(s, "app.sock");
+	remove_name(s, "health.sock");
+	remove_name(s, "control/control.sock");
+	remove_name(s, "ndsd.pid");
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What ndsd makes in the file system before anything runs: the runtime
+ * directory, the lock that says whose it is, the listening sockets and the pid
+ * file; and the change of user after that.
+ */
+#ifndef NDSD_LISTEN_H
+#define NDSD_LISTEN_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "proto/settings.h"
+
+struct listeners {
+	int lock_fd, app_fd, health_fd, control_fd;
+};
+
+/* Make all of it.  Nothing that a live ndsd owns is touched: the lock is taken
+ * first. Returns 0, or -1 with err saying what to do. */
+int listen_prepare(const struct settings *s, struct listeners *l,
+    struct nds_error *err);
+
+/* Become APP_USER, for good, when root and when it is set. Returns 0 or -1. */
+int listen_drop_privileges(const struct settings *s, struct nds_error *err);
+
+/* Remove app.sock: no connection comes after this. Remove the rest. */
+void listen_close_door(const struct settings *s);
+void listen_tidy(const struct settings *s);
+
+/* APP_RUNTIME_DIR/name into path (PATH_MAX). */
+void listen_path(const struct settings *s, const char *name, char *path);
+
+#endif

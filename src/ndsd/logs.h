@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where all log lines meet: the rings of the workers, what children write to
+ * stdout and stderr, and the supervisor's own events; and out they go on
+ * stdout, in batches of whole lines, at most PIPE_BUF bytes at a time and only
+ * when poll(2) says that there is room, so that a reader who has stopped
+ * blocks nobody.  Lines that find no room are dropped and counted.
+ */
+#ifndef NDSD_LOGS_H
+#define NDSD_LOGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ndsd/loop.h"
+#include "proto/board.h"
+
+#define LOGS_BYTES (1u << 20)
+
+struct logs {
+	struct loop *loop;
+	struct watch out;  /* armed while stdout is full */
+	uint64_t dropped;  /* lines */
+	size_t begin, end; /* of what waits in text */
+	char text[LOGS_BYTES];
+};
+
+/* Become the sink of this process's log lines. */
+void logs_open(struct logs *logs, struct loop *loop);
+
+/* Empty a slot's ring. */
+void logs_collect(struct logs *logs, struct slot *slot);
+
+/* Write what can be written now. */
+void logs_flush(struct logs *logs);
+
+#endif

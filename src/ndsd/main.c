@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ndsd(8): the command line, and everything that may fail before anything
+ * runs.  What comes after is the keeper's, and the supervisor's that it
+ * starts from this same program.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ndsd/keeper.h"
+#include "ndsd/listen.h"
+#include "ndsd/supervisor.h"
+#include "proto/exit.h"
+
+struct command {
+	struct options options;
+	int test_only, print;
+	char *default_program[2];
+	char responder[PATH_MAX], lighttpd[PATH_MAX], program[PATH_MAX];
+};
+
+static const char usage_text[] =
+    "usage: ndsd [-t] [-T] [-f FILE] [--front=lighttpd|none]"
+    " [-- PROGRAM [ARG...]]\n";
+
+static void
+print_help(void)
+{
+	fputs(usage_text, stdout);
+	puts("Run a pool of FastCGI responders whose requests are not lost.\n"
+	     "\n"
+	     "  -f FILE        read settings from FILE (KEY=VALUE lines)\n"
+	     "  -t             check the settings and exit\n"
+	     "  -T             check the settings, print them all and exit\n"
+	     "  --front=NAME   lighttpd: run lighttpd too; none: do not "
+	     "(default)\n"
+	     "  -h, --help     this text\n"
+	     "  -V, --version  the version\n"
+	     "  -- PROGRAM     the FastCGI program to run (default: "
+	     "nds-responder)\n"
+	     "\n"
+	     "Signals: TERM, INT drain and stop; QUIT stops without drain;\n"
+	     "TTIN, TTOU one worker more or less.  See ndsd(8), ndsctl(1).\n"
+	     "\n"
+	     "Settings, from FILE and the environment:");
+	settings_help(stdout);
+}
+
+static int
+usage(const char *why, const char *what)
+{
+	fprintf(stderr, "ndsd: %s%s\n%stry: ndsd --help\n", why, what,
+	    usage_text);
+	return EXIT_USAGE;
+}
+
+/* Returns -1 to go on, or an exit status. */
+static int
+parse(struct command *c, int argc, char **argv)
+{
+	static const struct option longs[] = {
+	    {"front", required_argument, NULL, 'F'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+	int opt;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "+:tTf:hV", longs, NULL)) != -1) {
+		switch (opt) {
+		case 't':
+			c->test_only = 1;
+			break;
+		case 'T':
+			c->print = 1;
+			break;
+		case 'f':
+			c->options.file = optarg;
+			break;
+		case 'F':
+			c->options.front_lighttpd =
+			    strcmp(optarg, "lighttpd") == 0;
+			if (!c->options.front_lighttpd &&
+			    strcmp(optarg, "none") != 0)
+				return usage("--front is lighttpd or none, "
+					     "not ",
+				    optarg);
+			break;
+		case 'h':
+			print_help();
+			return EXIT_DONE;
+		case 'V':
+			puts("ndsd " NDS_VERSION);
+			return EXIT_DONE;
+		case ':':
+			return usage("a value is missing behind ",
+			    argv[optind - 1]);
+		default:
+			return usage("unknown option ", argv[optind - 1]);
+		}
+	}
+	if (optind < argc && strcmp(argv[optind - 1], "--") != 0)
+		return usage("put -- before the program: ", argv[optind]);
+	c->options.program = optind < argc ? argv + optind : NULL;
+	return -1;
+}
+
+static int
+is_executable(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    access(path, X_OK) == 0;
+}
+
+/* As execvp(3) would, and then in extra. Returns 0 with path filled. */
+static int
+find_program(const char *name, const char *extra, char path[PATH_MAX])
+{
+	const char *list = getenv("PATH");
+	char dirs[PATH_MAX * 2], *next, *dir;
+
+	if (strchr(name, '/') != NULL) {
+		snprintf(path, PATH_MAX, "%s", name);
+		return is_executable(path) ? 0 : -1;
+	}
+	snprintf(dirs, sizeof(dirs), "%s:%s",
+	    list != NULL ? list : "/usr/bin:/bin", extra);
+	for (dir = strtok_r(dirs, ":", &next); dir != NULL;
+	     dir = strtok_r(NULL, ":", &next)) {
+		snprintf(path, PATH_MAX, "%s/%s", dir, name);
+		if (is_executable(path))
+			return 0;
+	}
+	return -1;
+}
+
+/* nds-responder lies beside ndsd before `make install`, in bindir after. */
+static void
+find_responder(struct command *c)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		if (slash != NULL)
+			*slash = '\0';
+		snprintf(c->responder, PATH_MAX, "%.4000s/nds-responder", self);
+		if (is_executable(c->responder))
+			return;
+	}
+	snprintf(c->responder, PATH_MAX, "%s/nds-responder", NDS_BINDIR);
+}
+
+static int
+find_programs(struct command *c, struct nds_error *err)
+{
+	find_responder(c);
+	c->options.responder = c->responder;
+	c->options.lighttpd = "lighttpd";
+	c->default_program[0] = c->responder;
+	if (!is_executable(c->responder))
+		return error_set(err, "cannot find nds-responder (it answers "
+				      "the probes) at %s: install it",
+		    c->responder);
+	if (c->options.program == NULL)
+		c->options.program = c->default_program;
+	if (find_program(c->options.program[0], "", c->program) < 0)
+		return error_set(err, "cannot execute %s: %s",
+		    c->options.program[0],
+		    strchr(c->options.program[0], '/') == NULL
+			? "it is not in PATH"
+			: strerror(errno));
+	if (!c->options.front_lighttpd)
+		return 0;
+	if (find_program("lighttpd", "/usr/sbin:/usr/local/sbin",
+		c->lighttpd) < 0)
+		return error_set(err, "--front=lighttpd: lighttpd is not "
+				      "installed; install it (Debian: apt-get "
+				      "install lighttpd) or leave --front out");
+	c->options.lighttpd = c->lighttpd;
+	return 0;
+}
+
+/* lighttpd re-executes itself in /: its configuration must have an absolute
+ * name. */
+static int
+check_front(const struct command *c, struct settings *s, struct nds_error *err)
+{
+	char path[PATH_MAX];
+
+	if (s->front_config[0] == '\0')
+		snprintf(s->front_config, sizeof(s->front_config), "%s",
+		    NDS_CONFDIR "/lighttpd.conf");
+	if (!c->options.front_lighttpd)
+		return 0;
+	if (realpath(s->front_config, path) == NULL)
+		return error_sys(err, "APP_FRONT_CONFIG=%s", s->front_config);
+	if (strlen(path) >= sizeof(s->front_config))
+		return error_set(err, "APP_FRONT_CONFIG=%s: the path is too "
+				      "long, %zu bytes are allowed",
+		    path, sizeof(s->front_config) - 1);
+	snprintf(s->front_config, sizeof(s->front_config), "%s", path);
+	return 0;
+}
+
+static void
+open_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
+static void
+raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int
+prepare_state(const struct settings *s, struct keeper *k, struct nds_error *err)
+{
+	struct state *state;
+	struct pool_board *board;
+	int state_fd = state_new(&state, err);
+	int board_fd = state_fd < 0 ? -1 : board_pool_new(err);
+
+	board = board_fd < 0 ? NULL : board_pool_map(board_fd, 1, err);
+	if (board == NULL)
+		return -1;
+	state->settings = *s;
+	state->started_ms = clock_ms();
+	pool_init(&state->pool, (uint32_t)s->workers, s->start_timeout_ms,
+	    s->request_timeout_ms + 1000);
+	atomic_store(&board->main_pid, (int32_t)getpid());
+	atomic_store(&board->started_ms, state->started_ms);
+	atomic_store(&board->heartbeat_ms, state->started_ms);
+	board_unmap(board);
+	keeper_put(k, STORE_STATE, state_fd);
+	keeper_put(k, STORE_BOARD, board_fd);
+	return 0;
+}
+
+static int
+prepare(const struct settings *s, struct keeper *k, struct nds_error *err)
+{
+	struct listeners l;
+
+	if (listen_prepare(s, &l, err) < 0 ||
+	    listen_drop_privileges(s, err) < 0 ||
+	    prepare_state(s, k, err) < 0)
+		return -1;
+	keeper_put(k, STORE_LOCK, l.lock_fd);
+	keeper_put(k, STORE_APP, l.app_fd);
+	keeper_put(k, STORE_HEALTH, l.health_fd);
+	keeper_put(k, STORE_CONTROL, l.control_fd);
+	return 0;
+}
+
+static int
+start(struct command *c, struct settings *s, char **argv)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	struct nds_error err;
+
+	if (keeper == NULL) {
+		fprintf(stderr, "ndsd: %s\n", strerror(ENOMEM));
+		return EXIT_REFUSED;
+	}
+	if (find_programs(c, &err) < 0 || check_front(c, s, &err) < 0 ||
+	    prepare(s, keeper, &err) < 0) {
+		fprintf(stderr, "ndsd: %s\n", err.text);
+		return EXIT_REFUSED;
+	}
+	if (geteuid() == 0)
+		log_warnx("everything runs as root: set APP_USER to the user "
+			  "that responders should be");
+	return keeper_run(keeper, argv);
+}
+
+/* Started by the keeper: settings and sockets are handed over.  A program that
+ * has vanished since is no reason to give up those that run. */
+static int
+run_as_supervisor(struct command *c, const char *store)
+{
+	unsetenv(STORE_ENV);
+	find_programs(c, NULL);
+	if (c->options.program == NULL)
+		c->options.program = c->default_program;
+	fcntl(atoi(store), F_SETFD, FD_CLOEXEC);
+	return supervisor_run(&c->options, atoi(store));
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct command c;
+	const char *store = getenv(STORE_ENV);
+	struct settings s;
+	struct nds_error err;
+	int status;
+
+	open_standard_fds();
+	status = parse(&c, argc, argv);
+	if (status >= 0)
+		return status;
+	if (store != NULL)
+		return run_as_supervisor(&c, store);
+	if (settings_load(&s, c.options.file, environ, &err) < 0) {
+		fprintf(stderr, "ndsd: %s\n", err.text);
+		return EXIT_SETTINGS;
+	}
+	if (c.print)
+		settings_print(&s, stdout);
+	if (c.test_only && !c.print)
+		puts("settings are good");
+	if (c.print || c.test_only)
+		return EXIT_DONE;
+	raise_file_limit();
+	log_open(s.log_format == LOG_FORMAT_JSON, (enum log_level)s.log_level,
+	    NULL, NULL);
+	return start(&c, &s, argv);
+}

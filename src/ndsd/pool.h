@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool's policy, pure: what happened and what time it is goes in, orders
+ * come out.  No system call, no clock, no memory of its own: struct pool lies
+ * in the supervisor's state segment and is understood by the supervisor that
+ * follows one that died.
+ *
+ * The table is declarative.  After each event pool_step() compares what there
+ * is with what should be and names the steps that close the gap.
+ */
+#ifndef NDSD_POOL_H
+#define NDSD_POOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/board.h"
+
+enum pool_place_state {
+	POOL_EMPTY,    /* no process; may wait for retry_ms */
+	POOL_STARTING, /* spawned, has not answered its first request */
+	POOL_READY,    /* serves */
+	POOL_RETIRING  /* told to finish */
+};
+
+/* One place of the pool: the policy's view of one slot. */
+struct pool_place {
+	uint32_t state; /* enum pool_place_state */
+	uint32_t generation;
+	_Atomic int32_t pid; /* the process we spawned; 0 = none */
+	uint32_t killed;    /* 1: SIGKILL is on its way */
+	uint32_t failures;  /* young deaths in a row */
+	int64_t spawned_ms; /* clock_ms of the spawn */
+	int64_t since_ms;   /* clock_ms when this state began */
+	int64_t retry_ms;   /* EMPTY: not to be filled before; 0 = at once */
+};
+
+struct pool {
+	uint32_t wanted;     /* workers that should be ready */
+	uint32_t generation; /* new workers are of this one */
+	uint32_t stopping;   /* 1: retire all, start none */
+	uint32_t was_ready;  /* 1: `wanted` workers were once ready together */
+	int64_t start_timeout_ms;
+	int64_t retire_timeout_ms; /* a retiring worker may take so long */
+	struct pool_place place[BOARD_SLOTS_MAX];
+};
+
+enum pool_order_type {
+	POOL_SPAWN,  /* start a process in an EMPTY place */
+	POOL_RETIRE, /* tell it to finish */
+	POOL_KILL    /* SIGKILL */
+};
+
+struct pool_order {
+	enum pool_order_type type;
+	uint32_t place;
+};
+
+#define POOL_YOUNG_MS 1000 /* a death before this age counts as young */
+#define POOL_RETRY_FIRST_MS 100
+#define POOL_RETRY_MAX_MS 5000
+
+/* Begin with an empty pool of generation 1. */
+void pool_init(struct pool *p, uint32_t wanted, int64_t start_timeout_ms,
+    int64_t retire_timeout_ms);
+
+/* Events.  pool_spawned: the order was carried out (pid > 0) or could not be
+ * (pid 0: counts as a young death).  pool_ready: it answered a real request.
+ * pool_died: waitpid has it. */
+void pool_spawned(struct pool *p, uint32_t place, int32_t pid, int64_t now_ms);
+void pool_ready(struct pool *p, uint32_t place, int64_t now_ms);
+void pool_died(struct pool *p, uint32_t place, int64_t now_ms);
+/* 1 <= wanted <= BOARD_SLOTS_MAX / 2, so that a surge always has room. */
+void pool_scale(struct pool *p, uint32_t wanted);
+void pool_stop(struct pool *p);
+
+/* The orders that are due now, at most max of them; call again until it
+ * returns 0.  Each order changes the table as if it had been carried out, save
+ * POOL_SPAWN, which pool_spawned() must follow. */
+size_t pool_step(struct pool *p, int64_t now_ms, struct pool_order *orders,
+    size_t max);
+
+/* clock_ms at which pool_step() has something to say without a further event;
+ * INT64_MAX = never. */
+int64_t pool_next_ms(const struct pool *p, int64_t now_ms);
+
+/* Places in a state. */
+uint32_t pool_count(const struct pool *p, enum pool_place_state state);
+
+/* How long the next start waits after so many young deaths in a row. */
+int64_t pool_retry_ms(uint32_t failures);
+
+#endif

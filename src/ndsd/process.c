@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndsd/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/sig.h"
+#include "proto/board.h"
+#include "proto/store.h"
+
+#define CHILD_FILES 1024 /* soft limit: programs that use select(2) rely on it */
+
+void
+process_init(struct process *p, const char *name, int number)
+{
+	memset(p, 0, sizeof(*p));
+	p->name = name;
+	p->number = number;
+	p->control_fd = p->output_fd = -1;
+	p->control.fd = p->output.fd = -1;
+}
+
+void
+process_store_name(const struct process *p, const char *what, char name[32])
+{
+	if (p->number < 0)
+		snprintf(name, STORE_NAME_BYTES, "%s.%s", what, p->name);
+	else
+		snprintf(name, STORE_NAME_BYTES, "%s.%s.%d", what, p->name,
+		    p->number);
+}
+
+static void
+output_line(struct process *p, const char *text)
+{
+	struct log_line l;
+
+	if (text[0] == '\0')
+		return;
+	snprintf(p->last, sizeof(p->last), "%s", text);
+	log_line_begin(&l, log_is_json(), LOG_WARN, text);
+	log_line_text(&l, "source", p->name);
+	if (p->number >= 0)
+		log_line_number(&l, "worker", p->number);
+	log_send(l.text, log_line_end(&l));
+}
+
+/* Take what is in the pipe, cut it into lines. Returns 0 when nothing more
+ * will come. */
+static int
+output_read(struct process *p)
+{
+	char *end;
+	ssize_t n = read(p->output_fd, p->line + p->line_bytes,
+	    sizeof(p->line) - 1 - p->line_bytes);
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	p->line_bytes += (size_t)n;
+	p->line[p->line_bytes] = '\0';
+	while ((end = memchr(p->line, '\n', p->line_bytes)) != NULL) {
+		*end = '\0';
+		output_line(p, p->line);
+		p->line_bytes -= (size_t)(end + 1 - p->line);
+		memmove(p->line, end + 1, p->line_bytes + 1);
+	}
+	if (p->line_bytes == sizeof(p->line) - 1) {
+		output_line(p, p->line);
+		p->line_bytes = 0;
+	}
+	return 1;
+}
+
+static void
+output_drain(struct process *p)
+{
+	for (int turns = 64; turns > 0; turns--) {
+		ssize_t before = (ssize_t)p->line_bytes;
+
+		if (!output_read(p) || (ssize_t)p->line_bytes == before)
+			break;
+	}
+	if (p->line_bytes > 0)
+		output_line(p, p->line);
+	p->line_bytes = 0;
+}
+
+void
+process_close(struct process *p, struct loop *loop)
+{
+	loop_del(loop, &p->control);
+	loop_del(loop, &p->output);
+	if (p->output_fd >= 0)
+		output_drain(p);
+	if (p->control_fd >= 0)
+		close(p->control_fd);
+	if (p->output_fd >= 0)
+		close(p->output_fd);
+	p->control_fd = p->output_fd = -1;
+}
+
+static void
+output_ready(void *arg, uint32_t events)
+{
+	struct process *p = arg;
+
+	(void)events;
+	/* at its end: the fd is closed with the process, by process_close() */
+	if (!output_read(p))
+		loop_del(p->loop, &p->output);
+}
+
+void
+process_watch_output(struct process *p, struct loop *loop)
+{
+	p->output.ready = output_ready;
+	p->output.arg = p;
+	p->loop = loop;
+	loop_add(loop, &p->output, p->output_fd, EPOLLIN);
+}
+
+static void
+export_fd(const char *key, int fd)
+{
+	char number[16];
+
+	unsetenv(key);
+	if (fd < 0)
+		return;
+	fcntl(fd, F_SETFD, 0);
+	snprintf(number, sizeof(number), "%d", fd);
+	setenv(key, number, 1);
+}
+
+static void
+export_environment(const struct process_spec *spec, int control_fd)
+{
+	char text[128];
+
+	for (const struct settings_row *row = settings_table; row->key != NULL;
+	     row++)
+		setenv(row->key, settings_show(spec->settings, row, text), 1);
+	unsetenv(STORE_ENV);
+	unsetenv(BOARD_ENV_ROLE);
+	export_fd(BOARD_ENV_CONTROL, spec->role != NULL ? control_fd : -1);
+	export_fd(BOARD_ENV_SLOT, spec->slot_fd);
+	export_fd(BOARD_ENV_POOL, spec->pool_fd);
+	if (spec->role != NULL)
+		setenv(BOARD_ENV_ROLE, spec->role, 1);
+}
+
+static void
+limit_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    limit.rlim_cur > CHILD_FILES) {
+		limit.rlim_cur = CHILD_FILES;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* Between fork and exec. */
+static void
+child_exec(const struct process_spec *spec, int control_fd, int output_fd)
+{
+	int null_fd = -1;
+
+	setpgid(0, 0);
+	if (spec->pid != NULL)
+		atomic_store(spec->pid, (int32_t)getpid());
+	if (spec->listen_fd < 0)
+		null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (dup2(spec->listen_fd < 0 ? null_fd : spec->listen_fd, 0) < 0 ||
+	    dup2(output_fd, 1) < 0 || dup2(output_fd, 2) < 0)
+		_exit(126);
+	export_environment(spec, control_fd);
+	if (spec->role != NULL)
+		limit_files();
+	sig_reset();
+	execvp(spec->argv[0], spec->argv);
+	dprintf(2, "cannot execute %s: %s\n", spec->argv[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+pid_t
+process_start(struct process *p, const struct process_spec *spec,
+    struct nds_error *err)
+{
+	int control[2] = {-1, -1}, output[2] = {-1, -1};
+	pid_t pid = -1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0 ||
+	    pipe2(output, O_CLOEXEC) < 0) {
+		error_sys(err, "cannot start a %s", p->name);
+		goto out;
+	}
+	fcntl(output[0], F_SETFL, O_NONBLOCK);
+	pid = fork();
+	if (pid == 0)
+		child_exec(spec, control[1], output[1]);
+	if (pid < 0)
+		error_sys(err, "cannot start a %s: fork", p->name);
+	else
+		setpgid(pid, pid);
+out:
+	if (control[1] >= 0)
+		close(control[1]);
+	if (output[1] >= 0)
+		close(output[1]);
+	if (pid < 0) {
+		if (control[0] >= 0)
+			close(control[0]);
+		if (output[0] >= 0)
+			close(output[0]);
+		return -1;
+	}
+	p->control_fd = control[0];
+	p->output_fd = output[0];
+	p->line_bytes = 0;
+	p->last[0] = '\0';
+	return pid;
+}

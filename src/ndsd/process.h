@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One child process of ndsd, whatever its role: how it is started, the socket
+ * on which it takes orders, and the pipe that collects what it writes to
+ * stdout and stderr.  Each is the leader of a process group of its own, so
+ * that Ctrl-C does not reach it and its children can be killed with it.
+ */
+#ifndef NDSD_PROCESS_H
+#define NDSD_PROCESS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "ndsd/loop.h"
+#include "proto/settings.h"
+
+struct process {
+	const char *name;  /* "worker", "health" …: for log lines and the store */
+	int number;	   /* of a worker's slot; -1 = there is one alone */
+	int control_fd;	   /* our end of the orders' socket; -1 = none */
+	int output_fd;	   /* our end of the pipe from stdout and stderr */
+	struct watch control, output;
+	struct loop *loop; /* that watches the output */
+	size_t line_bytes; /* of the unfinished line in `line` */
+	char line[1024];
+	char last[256];	   /* the last whole line it wrote, or "" */
+};
+
+struct process_spec {
+	char *const *argv;  /* program and arguments */
+	const char *role;   /* NDS_ROLE; NULL = not a responder */
+	int listen_fd;	    /* becomes fd 0; -1 = /dev/null */
+	int slot_fd, pool_fd; /* -1 = none */
+	const struct settings *settings; /* exported as APP_ variables */
+	_Atomic int32_t *pid; /* written by the child itself before exec, so
+				 that no supervisor can miss it */
+};
+
+/* Forget any earlier child; nothing is open. */
+void process_init(struct process *p, const char *name, int number);
+
+/* Make socket and pipe, fork and exec.  The fds are in p, not yet watched. A
+ * program that cannot be executed exits with 126 or 127 and a line on its
+ * stderr. Returns the pid, or -1 with err filled. */
+pid_t process_start(struct process *p, const struct process_spec *spec,
+    struct nds_error *err);
+
+/* Close what is open, after the child's death: the rest of its output is
+ * logged first. */
+void process_close(struct process *p, struct loop *loop);
+
+/* Watch and log the output, line by line. */
+void process_watch_output(struct process *p, struct loop *loop);
+
+/* Names of its two fds in the store: "control.worker.3", "output.health". */
+void process_store_name(const struct process *p, const char *what,
+    char name[32]);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the supervisor must not forget, in a shared segment that the keeper
+ * holds: its tables live in it, so there is nothing to save.  A supervisor
+ * that follows one which died, or a newer binary, maps it and goes on.  Grows
+ * at its end only.
+ */
+#ifndef NDSD_STATE_H
+#define NDSD_STATE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "ndsd/drain.h"
+#include "ndsd/pool.h"
+#include "proto/settings.h"
+
+#define STATE_MAGIC 0x5453534eu /* "NSST" */
+#define STATE_VERSION 1
+
+/* The processes beside the pool, by number of their record. */
+enum state_helper {
+	STATE_HEALTH, /* answers probes on health.sock */
+	STATE_CHECKS, /* runs the dependency checks of the application */
+	STATE_FRONT,  /* lighttpd */
+	STATE_HELPERS
+};
+
+struct state_process {
+	_Atomic int32_t pid; /* 0 = none */
+	uint32_t failures;
+	int64_t spawned_ms;
+	int64_t retry_ms; /* not to be started before */
+};
+
+struct state {
+	uint32_t magic, version;
+	uint64_t bytes;
+	struct settings settings; /* in force */
+	int64_t started_ms;	  /* the main process, clock_ms */
+	uint32_t restarts;	  /* of the supervisor */
+	uint32_t upgrades;
+	uint32_t slots;		  /* slot segments made so far: 0..slots-1 */
+	uint32_t program_checks;  /* dependency checks the program registered */
+	uint32_t program_libnds;  /* 1: the program is libnds's */
+	uint32_t killed;	  /* processes that a stop had to kill */
+	struct drain drain;
+	struct pool pool;
+	struct state_process helper[STATE_HELPERS];
+};
+
+/* Make a fresh segment: *state is its mapping. Returns a CLOEXEC fd or -1. */
+int state_new(struct state **state, struct nds_error *err);
+
+/* Map one that the keeper kept, after checking that this binary can read it.
+ * Returns NULL with err filled. */
+struct state *state_map(int fd, struct nds_error *err);
+
+#endif

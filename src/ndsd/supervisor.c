@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndsd/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/sig.h"
+#include "ndsd/listen.h"
+#include "ndsd/queue.h"
+#include "ndsd/status.h"
+#include "ndsd/takeover.h"
+#include "proto/exit.h"
+#include "proto/store.h"
+
+#define TICK_MS 100
+#define OVERDUE_MS 1000	  /* past its deadline by so much, a worker is stuck */
+#define HELPERS_STOP_MS 500
+
+/* ---- policies to deeds -------------------------------------------------- */
+
+static void
+obey_pool(struct supervisor *sup, int64_t now_ms)
+{
+	struct pool *pool = &sup->state->pool;
+	struct pool_order orders[16];
+	size_t count;
+
+	while ((count = pool_step(pool, now_ms, orders, 16)) > 0) {
+		for (size_t i = 0; i < count; i++) {
+			uint32_t at = orders[i].place;
+
+			if (orders[i].type == POOL_KILL)
+				slot_kill(&sup->slot[at]);
+			else if (orders[i].type == POOL_RETIRE)
+				slot_retire(&sup->slot[at]);
+			else
+				pool_spawned(pool, at,
+				    slot_spawn(&sup->slot[at]), now_ms);
+		}
+	}
+}
+
+static uint32_t
+pool_processes(const struct pool *pool)
+{
+	return BOARD_SLOTS_MAX - pool_count(pool, POOL_EMPTY);
+}
+
+static void
+look_around(struct supervisor *sup, struct drain_seen *seen)
+{
+	struct slot_counters sum;
+
+	status_sum(sup, &sum);
+	*seen = (struct drain_seen){
+	    .accepted = sum.accepted,
+	    .queued = sup->board->queue_length,
+	    .knows_traffic = (int)sup->state->program_libnds,
+	    .front_running = sup->state->helper[STATE_FRONT].pid > 0,
+	    .processes = pool_processes(&sup->state->pool),
+	};
+	for (uint32_t i = 0; i < sup->state->slots; i++)
+		seen->busy += slot_busy(&sup->slot[i]) != 0;
+}
+
+static void
+kill_all(struct supervisor *sup)
+{
+	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++) {
+		struct pool_place *at = &sup->state->pool.place[i];
+
+		if (at->state == POOL_EMPTY || at->killed)
+			continue;
+		at->killed = 1;
+		sup->state->killed++;
+		log_warnx("worker %u (pid %d) outlives APP_SHUTDOWN_TIMEOUT, "
+			  "killed; its request of %lldms is lost",
+		    i, at->pid,
+		    (long long)slot_request_ms(&sup->slot[i], clock_ms()));
+		if (kill(-at->pid, SIGKILL) < 0)
+			kill(at->pid, SIGKILL);
+	}
+}
+
+static void
+obey_drain(struct supervisor *sup, int64_t now_ms)
+{
+	struct state *state = sup->state;
+	uint32_t before = state->drain.phase;
+	struct drain_seen seen;
+	int duty;
+
+	if (before == DRAIN_SERVING || before == DRAIN_STOPPED)
+		return;
+	look_around(sup, &seen);
+	duty = drain_step(&state->drain, &state->settings, &seen, now_ms);
+	if (state->drain.phase == DRAIN_DRAINED && before != DRAIN_DRAINED)
+		log_info("drained: traffic has stopped after %lldms",
+		    (long long)(now_ms - state->drain.since_ms));
+	if (duty & DRAIN_STOP_FRONT_NOW)
+		helper_stop(&sup->helper[STATE_FRONT]);
+	if (duty & DRAIN_KILL_FRONT) {
+		log_warnx("lighttpd does not end in time, killed");
+		state->killed++;
+		helper_kill(&sup->helper[STATE_FRONT]);
+	}
+	if (duty & DRAIN_RETIRE_ALL) {
+		listen_close_door(&state->settings);
+		pool_stop(&state->pool);
+		helper_stop(&sup->helper[STATE_CHECKS]);
+	}
+	if (duty & DRAIN_KILL_ALL)
+		kill_all(sup);
+}
+
+static void
+publish(struct supervisor *sup, int64_t now_ms)
+{
+	const struct state *state = sup->state;
+	struct pool_board *b = sup->board;
+	int draining = state->drain.phase != DRAIN_SERVING;
+
+	atomic_store(&b->heartbeat_ms, now_ms);
+	atomic_store(&b->draining, (uint32_t)draining);
+	atomic_store(&b->unready,
+	    (uint32_t)(draining &&
+		(state->settings.drain_ready == DRAIN_READY_FAIL ||
+		    state->drain.phase > DRAIN_DRAINED)));
+	atomic_store(&b->stopping,
+	    (uint32_t)(state->drain.phase > DRAIN_DRAINED));
+	if (state->pool.was_ready && !atomic_exchange(&b->started, 1))
+		log_info("ready: %u workers after %lldms", state->pool.wanted,
+		    (long long)(now_ms - state->started_ms));
+	atomic_store(&b->wanted, state->pool.wanted);
+	atomic_store(&b->ready, pool_count(&state->pool, POOL_READY));
+	atomic_store(&b->generation, state->pool.generation);
+}
+
+void
+supervisor_step(struct supervisor *sup)
+{
+	int64_t now = clock_ms();
+
+	for (int i = 0; i < STATE_HELPERS; i++)
+		helper_step(&sup->helper[i], now);
+	obey_pool(sup, now);
+	obey_drain(sup, now);
+	obey_pool(sup, now);
+	publish(sup, now);
+}
+
+/* ---- verbs and signals -------------------------------------------------- */
+
+static uint64_t
+accepted_so_far(const struct supervisor *sup)
+{
+	struct slot_counters sum;
+
+	status_sum(sup, &sum);
+	return sum.accepted;
+}
+
+int
+supervisor_drain(struct supervisor *sup, struct nds_error *err)
+{
+	if (drain_begin(&sup->state->drain, accepted_so_far(sup),
+		clock_ms()) < 0)
+		return error_set(err, "the service is stopping");
+	log_info("draining: /ready answers %s, answers carry Connection: close",
+	    sup->state->settings.drain_ready == DRAIN_READY_FAIL ? "503"
+								 : "200");
+	supervisor_step(sup);
+	return 0;
+}
+
+int
+supervisor_undrain(struct supervisor *sup, struct nds_error *err)
+{
+	if (drain_end(&sup->state->drain) < 0)
+		return error_set(err, "the service is %s, not draining",
+		    status_word(sup));
+	log_info("drain called off");
+	supervisor_step(sup);
+	return 0;
+}
+
+int
+supervisor_scale(struct supervisor *sup, long wanted, struct nds_error *err)
+{
+	if (sup->state->drain.phase > DRAIN_DRAINED)
+		return error_set(err, "the service is stopping");
+	if (wanted < 1 || wanted > BOARD_SLOTS_MAX / 2)
+		return error_set(err, "%ld workers: 1 to %d are allowed",
+		    wanted, BOARD_SLOTS_MAX / 2);
+	log_info("workers: %u wanted, was %u", (unsigned)wanted,
+	    sup->state->pool.wanted);
+	pool_scale(&sup->state->pool, (uint32_t)wanted);
+	supervisor_step(sup);
+	return 0;
+}
+
+void
+supervisor_stop(struct supervisor *sup, int quick)
+{
+	struct drain *d = &sup->state->drain;
+
+	if (d->phase <= DRAIN_DRAINED)
+		log_info("stopping%s: at most %llds",
+		    quick ? " without drain" : "",
+		    (long long)sup->state->settings.shutdown_timeout_ms / 1000);
+	drain_stop(d, accepted_so_far(sup), quick, clock_ms());
+	supervisor_step(sup);
+}
+
+static void
+obey_signal(struct supervisor *sup, int sig)
+{
+	long wanted = (long)sup->state->pool.wanted;
+	struct nds_error err;
+
+	switch (sig) {
+	case SIGTERM:
+	case SIGINT:
+		supervisor_stop(sup, 0);
+		break;
+	case SIGQUIT:
+		supervisor_stop(sup, 1);
+		break;
+	case SIGTTIN:
+	case SIGTTOU:
+		wanted += sig == SIGTTIN ? 1 : -1;
+		if (supervisor_scale(sup, wanted, &err) < 0)
+			log_warnx("%s: %s", sig_name(sig), err.text);
+		break;
+	default:
+		log_warnx("%s is not used by this release", sig_name(sig));
+		break;
+	}
+}
+
+/* ---- deaths ------------------------------------------------------------- */
+
+static void
+process_died(struct supervisor *sup, pid_t pid, int status)
+{
+	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++) {
+		const struct pool_place *at = &sup->state->pool.place[i];
+
+		if (at->state != POOL_EMPTY && at->pid == pid) {
+			slot_dead(&sup->slot[i], status);
+			return;
+		}
+	}
+	for (int i = 0; i < STATE_HELPERS; i++)
+		if (sup->state->helper[i].pid == pid) {
+			helper_dead(&sup->helper[i], status, clock_ms());
+			return;
+		}
+}
+
+static void
+signals_ready(void *arg, uint32_t events)
+{
+	struct supervisor *sup = arg;
+	struct signalfd_siginfo info;
+	int status;
+	pid_t pid;
+
+	(void)events;
+	while (read(sup->signals.fd, &info, sizeof(info)) == sizeof(info))
+		;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		process_died(sup, pid, status);
+	supervisor_step(sup);
+}
+
+static void
+store_ready(void *arg, uint32_t events)
+{
+	struct supervisor *sup = arg;
+	struct store_message m;
+	int fd, got;
+
+	(void)events;
+	while ((got = store_recv(sup->store_fd, &m, &fd, 0)) > 0) {
+		if (fd >= 0)
+			close(fd);
+		if (m.type == STORE_REAPED) {
+			process_died(sup, m.value, m.status);
+			supervisor_step(sup);
+		} else if (m.type == STORE_SIGNAL) {
+			obey_signal(sup, m.value);
+			m.type = STORE_TOOK;
+			store_send(sup->store_fd, &m, -1);
+		}
+	}
+	if (got == 0) {
+		/* no keeper: nobody could start us again or reap for us; the
+		 * workers serve on until another ndsd takes over */
+		log_errorx("the main process is gone, workers serve on");
+		sup->done = 1;
+	}
+}
+
+/* A worker that is still in a request a second after its deadline does not
+ * come back. */
+static uint32_t
+kill_overdue(struct supervisor *sup, int64_t now_ms)
+{
+	uint32_t stuck = 0;
+
+	for (uint32_t i = 0; i < sup->state->slots; i++) {
+		struct pool_place *at = &sup->state->pool.place[i];
+		struct slot *map = sup->slot[i].map;
+		int64_t due = map != NULL ? atomic_load(&map->deadline_ms) : 0;
+
+		if (at->state == POOL_EMPTY || at->killed || due == 0 ||
+		    now_ms < due + OVERDUE_MS)
+			continue;
+		stuck++;
+		log_warnx("worker %u (pid %d) is stuck in a request, %lldms "
+			  "past its deadline, killed",
+		    i, at->pid, (long long)(now_ms - due));
+		at->killed = 1;
+		kill(-at->pid, SIGKILL);
+	}
+	return stuck;
+}
+
+/* ---- the loop ----------------------------------------------------------- */
+
+static void
+helpers_stop(struct supervisor *sup, int64_t now_ms)
+{
+	int alive = 0;
+
+	if (sup->close_ms == 0) {
+		sup->close_ms = now_ms + HELPERS_STOP_MS;
+		helper_stop(&sup->helper[STATE_HEALTH]);
+		helper_stop(&sup->helper[STATE_CHECKS]);
+	}
+	for (int i = 0; i < STATE_HELPERS; i++) {
+		alive += sup->state->helper[i].pid > 0;
+		if (now_ms >= sup->close_ms)
+			helper_kill(&sup->helper[i]);
+	}
+	if (alive == 0)
+		sup->done = 1;
+}
+
+static void
+measure_queue(struct supervisor *sup)
+{
+	int length = queue_length(sup->app_fd);
+
+	atomic_store(&sup->board->queue_length,
+	    length > 0 ? (uint32_t)length : 0);
+}
+
+static void
+tick(struct supervisor *sup, int64_t now_ms)
+{
+	sup->tick_ms = now_ms + TICK_MS;
+	measure_queue(sup);
+	for (uint32_t i = 0; i < sup->state->slots; i++) {
+		slot_check_foreign(&sup->slot[i], now_ms);
+		if (sup->slot[i].map != NULL)
+			logs_collect(&sup->logs, sup->slot[i].map);
+	}
+	atomic_store(&sup->board->stuck, kill_overdue(sup, now_ms));
+	supervisor_step(sup);
+	control_tick(sup, now_ms);
+	if (sup->state->drain.phase == DRAIN_STOPPED)
+		helpers_stop(sup, now_ms);
+}
+
+static int64_t
+next_deadline(const struct supervisor *sup, int64_t now_ms)
+{
+	int64_t next = pool_next_ms(&sup->state->pool, now_ms);
+
+	for (int i = 0; i < STATE_HELPERS; i++) {
+		int64_t due = helper_next_ms(&sup->helper[i], now_ms);
+
+		next = due < next ? due : next;
+	}
+	return sup->tick_ms < next ? sup->tick_ms : next;
+}
+
+static void
+say_goodbye(struct supervisor *sup)
+{
+	struct store_message bye = {.type = STORE_BYE};
+
+	if (sup->state->drain.phase != DRAIN_STOPPED)
+		return;
+	if (sup->status == EXIT_DONE && sup->state->killed > 0)
+		sup->status = EXIT_KILLED;
+	listen_tidy(&sup->state->settings);
+	log_info("stopped after %lldms, %u killed",
+	    (long long)(clock_ms() - sup->state->drain.stop_ms),
+	    sup->state->killed);
+	logs_flush(&sup->logs);
+	control_close(sup);
+	bye.value = sup->status;
+	store_send(sup->store_fd, &bye, -1);
+}
+
+static void
+supervisor_loop(struct supervisor *sup)
+{
+	while (!sup->done) {
+		int64_t now = clock_ms();
+
+		if (now >= sup->tick_ms)
+			tick(sup, now);
+		else if (next_deadline(sup, now) <= now)
+			supervisor_step(sup);
+		logs_flush(&sup->logs);
+		loop_turn(&sup->loop, next_deadline(sup, clock_ms()));
+	}
+	say_goodbye(sup);
+}
+
+int
+supervisor_run(const struct options *options, int store_fd)
+{
+	struct supervisor *sup = calloc(1, sizeof(*sup));
+	struct nds_error err;
+
+	prctl(PR_SET_NAME, "ndsd-supervisor");
+	if (sup == NULL) {
+		log_error("cannot start the supervisor");
+		return EXIT_REFUSED;
+	}
+	sup->options = options;
+	sup->store_fd = store_fd;
+	if (takeover_run(sup, &err) < 0) {
+		log_errorx("cannot take over: %s", err.text);
+		return EXIT_REFUSED;
+	}
+	sup->store.ready = store_ready;
+	sup->signals.ready = signals_ready;
+	sup->store.arg = sup->signals.arg = sup;
+	if (loop_add(&sup->loop, &sup->store, store_fd, EPOLLIN) < 0) {
+		log_error("cannot watch the keeper");
+		return EXIT_REFUSED;
+	}
+	supervisor_step(sup);
+	supervisor_loop(sup);
+	return sup->status;
+}

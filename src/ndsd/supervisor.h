@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The supervisor: the lifecycle of the pool, and nothing of a request.  It is
+ * crash-only: what it must not forget lies in the state segment and in the
+ * keeper's fd store, everything in struct supervisor can be made again.
+ */
+#ifndef NDSD_SUPERVISOR_H
+#define NDSD_SUPERVISOR_H
+
+#include "ndsd/control.h"
+#include "ndsd/helpers.h"
+#include "ndsd/logs.h"
+#include "ndsd/loop.h"
+#include "ndsd/slot.h"
+#include "ndsd/state.h"
+#include "proto/board.h"
+
+/* Names of descriptors in the store. */
+#define STORE_STATE "state"
+#define STORE_BOARD "board"
+#define STORE_APP "listen.app"
+#define STORE_HEALTH "listen.health"
+#define STORE_CONTROL "listen.control"
+#define STORE_LOCK "lock"
+
+/* What the command line says; the same for each supervisor of one ndsd. */
+struct options {
+	const char *file;	/* -f, NULL = none */
+	int front_lighttpd;	/* --front=lighttpd */
+	char **program;		/* NULL-terminated; never NULL */
+	const char *responder;	/* nds-responder: serves health.sock */
+	const char *lighttpd;	/* of --front=lighttpd, else NULL */
+};
+
+struct supervisor {
+	const struct options *options;
+	struct loop loop;
+	struct state *state;
+	struct pool_board *board;
+	int store_fd, board_fd;
+	int app_fd, health_fd, control_fd; /* listeners */
+	struct watch store, signals;
+	struct slot_process slot[BOARD_SLOTS_MAX];
+	struct helper helper[STATE_HELPERS];
+	struct logs logs;
+	struct control control;
+	int64_t born_ms;    /* this supervisor began */
+	int64_t close_ms;   /* STOPPED: helpers may take until then; 0 = not yet */
+	int64_t tick_ms;	 /* next tick */
+	int done;
+	int status;
+};
+
+/* Run with the store handed over by the keeper. Returns the exit status. */
+int supervisor_run(const struct options *options, int store_fd);
+
+/* Let the policies look at the tables now. */
+void supervisor_step(struct supervisor *sup);
+
+/* The verbs and signals that change the lifecycle.  Return 0, or -1 with err
+ * saying why not. */
+int supervisor_drain(struct supervisor *sup, struct nds_error *err);
+int supervisor_undrain(struct supervisor *sup, struct nds_error *err);
+int supervisor_scale(struct supervisor *sup, long wanted,
+    struct nds_error *err);
+void supervisor_stop(struct supervisor *sup, int quick);
+
+#endif
