@@ -24,7 +24,7 @@ struct nds_app {
 	void *start_arg, *stop_arg;
 	struct nds_error wrong; /* first mistake in the description, or "" */
 	struct settings settings;
-	/* of the worker that runs it */
+	/* of the worker that runs it; worker_open() sets them */
 	struct pool_board *pool; /* NULL without ndsd */
 	struct slot *slot;
 };

@@ -9,6 +9,11 @@
 #include "lib/conn.h"
 
 struct nds_app;
+struct nds_request;
+struct nds_response;
+
+/* The handler of ORDER_PROBE_PATH. */
+int handle_probe(struct nds_request *req, struct nds_response *res);
 
 /* Serve the request whose FastCGI parameters are envp ("NAME=value" array).
  * Always answers, by conn_answer() or a stream, unless the peer is gone; counts

@@ -114,7 +114,10 @@ const char *nds_query_string(const struct nds_request *req);
 
 /* A path parameter of the route, decoded; a parameter of the query, decoded,
  * the first of that name; a header, name in any case; a cookie.  NULL when
- * there is none. */
+ * there is none.  What does not decode to UTF-8 without a NUL counts as none in
+ * the query; in the path it is answered 400 by libnds.  Of a header sent more
+ * than once lighttpd makes one, joined by commas; nginx before 1.23 passes all,
+ * and this is the first. */
 const char *nds_param(const struct nds_request *req, const char *name);
 const char *nds_query(struct nds_request *req, const char *name);
 const char *nds_header(const struct nds_request *req, const char *name);
@@ -164,8 +167,9 @@ int nds_cancelled(const struct nds_request *req);
 
 /* Set a header of the answer, replacing one of that name; or add one beside
  * it.  EINVAL for a name that is not a token (RFC 9110, 5.6.2), for CR, LF or
- * NUL in the value, and for what libnds makes itself (Status, Content-Length,
- * Connection, Transfer-Encoding). */
+ * NUL or another control character in the value, and for what libnds makes
+ * itself (Status, Content-Length, Connection, Transfer-Encoding,
+ * X-Request-Id); E2BIG beyond 64 headers or 16 KiB of them. */
 int nds_set_header(struct nds_response *res, const char *name,
     const char *value);
 int nds_add_header(struct nds_response *res, const char *name,

@@ -2,7 +2,7 @@
 /*
  * A worker's life: take what ndsd gives (or stand alone), start hook, accept
  * and serve one connection after the other, obey orders between requests, stop
- * hook.  The only file with accept.c that touches libfcgi.
+ * hook.  The only file that touches libfcgi.
  */
 #ifndef LIB_SERVE_H
 #define LIB_SERVE_H
@@ -20,11 +20,16 @@ struct worker {
 	int control_fd;	 /* orders; -1 without ndsd or once it is gone */
 	struct slot *slot;
 	struct pool_board *pool; /* NULL without ndsd */
+
+	/* Where ndsd keeps this listener; "" without ndsd.  Once ndsd is gone
+	 * and another socket stands there, this worker leaves. */
+	char listen_path[SETTINGS_TEXT_MAX + 16];
 };
 
 /* Take the fds named in the environment, map slot and pool, move the listener
- * off fd 0 (replaced by /dev/null), unset the variables. Without ndsd the slot
- * is private memory. Returns 0 or -1 with err. */
+ * off fd 0 (replaced by /dev/null), unset the variables (NDS_ROLE as well).
+ * Without ndsd the slot is private memory.  Fills app's settings, slot and
+ * pool too.  Returns 0 or -1 with err. */
 int worker_open(struct worker *w, struct nds_app *app, struct nds_error *err);
 
 /* Serve until retired. Returns the exit status. */

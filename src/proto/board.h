@@ -55,7 +55,7 @@ struct slot_counters {		     /* all only ever grow */
 	_Atomic uint64_t accepted;   /* connections taken off the listener */
 	_Atomic uint64_t requests;   /* answered: by a handler or by libnds */
 	_Atomic uint64_t status[6];  /* [1]=1xx … [5]=5xx; [0] = other */
-	_Atomic uint64_t bad_input;  /* connections refused for what they sent */
+	_Atomic uint64_t bad_input;  /* refused for what they sent */
 	_Atomic uint64_t cancelled;  /* the peer was gone before the answer */
 	_Atomic uint64_t bytes_in;   /* request bytes, FastCGI framing included */
 	_Atomic uint64_t bytes_out;  /* answer bytes, the same */
@@ -81,7 +81,7 @@ struct slot {
 	_Atomic int32_t fd;		     /* the connection, -1 = none */
 	_Atomic int32_t worker_pid;	     /* runs handlers; 0 = none */
 	_Atomic int32_t guardian_pid;	     /* 0 = none */
-	_Atomic uint32_t tries;		     /* replays of this request so far */
+	_Atomic uint32_t tries;		     /* replays so far */
 	_Atomic uint32_t capture_used;	     /* bytes of the captured request */
 	_Atomic uint32_t answer_used;	     /* bytes of the finished answer */
 	_Atomic int64_t started_ms;	     /* this request; 0 = idle */
@@ -107,8 +107,9 @@ enum check_status { CHECK_PENDING, CHECK_OK, CHECK_FAILED };
 struct board_check {
 	_Atomic uint32_t seq;
 	_Atomic uint32_t status;      /* enum check_status */
-	_Atomic int64_t checked_ms;   /* clock_ms of the last result, 0 = none */
+	_Atomic int64_t checked_ms;   /* clock_ms of the result, 0 = none */
 	_Atomic uint32_t duration_ms; /* of the last run */
+	_Atomic uint32_t good_for_ms; /* an older result counts for nothing */
 	char name[64];
 	char message[192];
 };
@@ -167,6 +168,11 @@ slot_answer(struct slot *s)
 {
 	return (uint8_t *)s + s->answer_at;
 }
+
+/* The log ring of a mapped slot, at the place and of the size (a power of two)
+ * that were checked when it was mapped: safe whatever its writer has done to
+ * the header since.  For ring.c. */
+uint8_t *board_ring(const struct slot *s, uint32_t *bytes);
 
 /* The histogram's bucket for a duration. */
 int board_latency_bucket(int64_t us);

@@ -25,16 +25,24 @@
  * longer than a socket path may be. */
 int control_path(const char *runtime_dir, char *path, size_t bytes);
 
-/* Called for each progress line: text, and done of total (total 0 = unknown). */
+/* Called for each progress line: text, and done of total (0 = unknown). */
 typedef void (*control_progress)(const char *text, int done, int total,
     void *arg);
 
-/* Client: send verb with args (NULL-terminated, may be NULL) and wait for the
- * last reply, at most timeout_ms (0 = for ever).  Returns 0 with *data the
- * reply's data (a new reference, may be NULL); 1 when ndsd refused or failed
- * (err says why); -1 when nobody serves there (err says so). */
-int control_call(const char *runtime_dir, const char *verb,
-    const char *const *args, int timeout_ms, control_progress progress,
-    void *arg, json_t **data, struct nds_error *err);
+struct control_request {
+	const char *runtime_dir;
+	const char *verb;
+	const char *const *args; /* NULL-terminated; may be NULL */
+	int timeout_ms;		 /* for all of it; 0 = for ever */
+	control_progress progress; /* may be NULL */
+	void *arg;		   /* of progress */
+};
+
+/* Client: send the request and wait for the last reply.  Returns 0 with *data
+ * the reply's data (a new reference, may be NULL; data itself may be NULL); 1
+ * when ndsd refused or failed, or cannot be spoken with (err says why); -1
+ * when nobody serves there (err says so). */
+int control_call(const struct control_request *request, json_t **data,
+    struct nds_error *err);
 
 #endif

@@ -13,7 +13,7 @@
 enum order_type {
 	/* ndsd to responder */
 	ORDER_RETIRE = 1, /* empty the queue, serve, exit 0 */
-	ORDER_PROBE,	  /* fd: serve one request on it; see ORDER_PROBE_PATH */
+	ORDER_PROBE,	  /* fd: serve one request on it */
 	ORDER_SLOT,	  /* to health: value = slot number, fd = its segment */
 
 	/* responder to ndsd */

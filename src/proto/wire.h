@@ -53,6 +53,7 @@ struct wire_scan {
 	uint8_t body_ended;   /* the empty STDIN record is in */
 	uint8_t aborted;      /* ABORT_REQUEST came */
 	uint8_t name_values;  /* the pairs of PARAMS were checked */
+	uint8_t oversized;    /* WIRE_BAD for more than params_max */
 	size_t params_at;     /* first byte of the first PARAMS record */
 	size_t params_end;    /* first byte after the empty PARAMS record */
 	size_t params_bytes;  /* content of the PARAMS records, summed */
@@ -69,11 +70,26 @@ struct wire_scan {
 enum wire_verdict wire_scan(struct wire_scan *scan, const uint8_t *buf,
     size_t bytes, size_t params_max);
 
-/* Walk the STDIN content of a scanned request: sets *chunk to the next piece
- * inside buf and returns its bytes, 0 at the end of what is there.  *at begins
- * at scan->params_end and is carried on. */
-size_t wire_body_next(const uint8_t *buf, size_t bytes, size_t *at,
-    const uint8_t **chunk);
+/* A walk over the STDIN records of one request, which may come in pieces cut
+ * anywhere.  Zero it and set request_id to begin. */
+struct wire_body {
+	uint16_t request_id;
+	uint8_t header[WIRE_HEADER_BYTES]; /* as far as it is in */
+	uint8_t header_bytes;
+	uint8_t ended;	       /* the empty STDIN record is in */
+	uint8_t aborted;       /* ABORT_REQUEST came */
+	uint32_t content_left; /* of the record at hand */
+	uint32_t padding_left;
+	const char *why; /* not NULL: framing is broken, a few words */
+};
+
+/* Take the next piece of content out of raw[0..bytes), which continues what
+ * was taken before: *chunk points into raw, *chunk_bytes is 0 when none was
+ * found.  Returns the bytes of raw that are done with, the chunk included;
+ * fewer than bytes only behind a chunk or once the body is ended, aborted or
+ * broken. */
+size_t wire_body_take(struct wire_body *body, const uint8_t *raw, size_t bytes,
+    const uint8_t **chunk, size_t *chunk_bytes);
 
 /* Build a request without a body in out: BEGIN_REQUEST, PARAMS (name-value
  * pairs, NULL-terminated list name, value, name, value …), empty PARAMS, empty

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sending half of a connection.  An answer that fits is framed into the
+ * slot's answer area first and goes out from there in one system call, so that
+ * it survives the worker; a larger one goes out from the caller's memory.  A
+ * failed answer is never ended as if it were complete.
+ */
+#include "lib/conn.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#define BATCH_RECORDS 16 /* of a large answer in one sendmsg(2) */
+
+/* Drop sent bytes from the front of the list. */
+static void
+iov_skip(struct iovec **iov, size_t *count, size_t sent)
+{
+	while (*count > 0 && sent >= (*iov)->iov_len) {
+		sent -= (*iov)->iov_len;
+		(*iov)++;
+		(*count)--;
+	}
+	if (*count > 0) {
+		(*iov)->iov_base = (uint8_t *)(*iov)->iov_base + sent;
+		(*iov)->iov_len -= sent;
+	}
+}
+
+/* Send all of it, waiting to the deadline. */
+static int
+send_all(struct conn *c, struct iovec *iov, size_t count)
+{
+	struct msghdr m;
+	ssize_t n;
+
+	memset(&m, 0, sizeof(m));
+	while (count > 0) {
+		m.msg_iov = iov;
+		m.msg_iovlen = count;
+		n = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n >= 0) {
+			c->sent_bytes += (uint64_t)n;
+			iov_skip(&iov, &count, (size_t)n);
+		} else if (errno == EAGAIN && conn_wait(c, POLLOUT) == 0) {
+			continue;
+		} else if (errno != EINTR) {
+			c->torn = 1;
+			errno = errno == ETIMEDOUT ? ETIMEDOUT : EPIPE;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Records on their way into one sendmsg(2), content left where it is. */
+struct batch {
+	struct conn *conn;
+	struct iovec iov[2 * BATCH_RECORDS + 1];
+	uint8_t header[BATCH_RECORDS][WIRE_HEADER_BYTES];
+	size_t used, records;
+};
+
+static int
+batch_send(struct batch *b)
+{
+	size_t used = b->used;
+
+	b->used = b->records = 0;
+	return send_all(b->conn, b->iov, used);
+}
+
+static int
+batch_add(struct batch *b, const void *data, size_t bytes)
+{
+	uint8_t *at = (uint8_t *)(uintptr_t)data; /* iovec has no const */
+	size_t step;
+
+	for (; bytes > 0; bytes -= step, at += step) {
+		step = bytes < WIRE_CHUNK_BYTES ? bytes : WIRE_CHUNK_BYTES;
+		if (b->records == BATCH_RECORDS && batch_send(b) < 0)
+			return -1;
+		wire_header_put(b->header[b->records], WIRE_STDOUT,
+		    b->conn->scan.request_id, (uint16_t)step, 0);
+		b->iov[b->used++] = (struct iovec){b->header[b->records++],
+		    WIRE_HEADER_BYTES};
+		b->iov[b->used++] = (struct iovec){at, step};
+	}
+	return 0;
+}
+
+/* Frame a whole answer into the slot. Returns its bytes, 0 when it does not
+ * fit. */
+static size_t
+answer_keep(struct conn *c, const void *head, size_t head_bytes,
+    const void *body, size_t body_bytes)
+{
+	uint8_t *out = slot_answer(c->slot);
+	size_t content = head_bytes + body_bytes;
+	size_t bytes = WIRE_HEADER_BYTES + content + WIRE_TRAILER_BYTES;
+
+	if (content > WIRE_CHUNK_BYTES || bytes > c->slot->answer_bytes)
+		return 0;
+	wire_header_put(out, WIRE_STDOUT, c->scan.request_id,
+	    (uint16_t)content, 0);
+	out += WIRE_HEADER_BYTES;
+	memcpy(out, head, head_bytes);
+	if (body_bytes > 0)
+		memcpy(out + head_bytes, body, body_bytes);
+	wire_trailer(out + content, c->scan.request_id);
+	return bytes;
+}
+
+/* An answer too large to be kept: from the caller's memory. */
+static int
+answer_pass(struct conn *c, const void *head, size_t head_bytes,
+    const void *body, size_t body_bytes)
+{
+	uint8_t trailer[WIRE_TRAILER_BYTES];
+	struct batch b = {.conn = c};
+
+	if (conn_move(c, SLOT_STREAMING) < 0)
+		return -1;
+	c->streaming = 1;
+	if (batch_add(&b, head, head_bytes) < 0 ||
+	    batch_add(&b, body, body_bytes) < 0)
+		return -1;
+	wire_trailer(trailer, c->scan.request_id);
+	b.iov[b.used++] = (struct iovec){trailer, sizeof(trailer)};
+	if (batch_send(&b) < 0)
+		return -1;
+	c->streaming = 0;
+	return conn_move(c, SLOT_SENT);
+}
+
+static int
+answered(const struct conn *c)
+{
+	errno = EALREADY;
+	return c->state > SLOT_RUNNING;
+}
+
+int
+conn_answer(struct conn *c, const void *head, size_t head_bytes,
+    const void *body, size_t body_bytes)
+{
+	struct slot *s = c->slot;
+	struct iovec iov;
+	int result, saved;
+
+	if (answered(c))
+		return -1;
+	iov.iov_base = slot_answer(s);
+	iov.iov_len = answer_keep(c, head, head_bytes, body, body_bytes);
+	if (iov.iov_len == 0)
+		return answer_pass(c, head, head_bytes, body, body_bytes);
+	s->answer_used = (uint32_t)iov.iov_len;
+	if (conn_move(c, SLOT_SENDING) < 0)
+		return -1;
+	result = send_all(c, &iov, 1);
+	saved = errno;
+	if (conn_move(c, SLOT_SENT) < 0)
+		return -1;
+	errno = saved;
+	return result;
+}
+
+int
+conn_stream(struct conn *c, const void *data, size_t bytes)
+{
+	struct batch b = {.conn = c};
+
+	if (!c->streaming && (answered(c) || conn_move(c, SLOT_STREAMING) < 0))
+		return -1;
+	c->streaming = 1;
+	if (c->torn) {
+		errno = EPIPE;
+		return -1;
+	}
+	if (batch_add(&b, data, bytes) < 0)
+		return -1;
+	return batch_send(&b);
+}
+
+int
+conn_stream_end(struct conn *c, int ok)
+{
+	uint8_t tail[WIRE_TRAILER_BYTES];
+	struct iovec iov = {tail, sizeof(tail)};
+	int result = -1;
+
+	if (!c->streaming) {
+		errno = EINVAL;
+		return -1;
+	}
+	wire_trailer(tail, c->scan.request_id);
+	if (!ok) {
+		memset(tail, 0xff, WIRE_HEADER_BYTES);
+		iov.iov_len = WIRE_HEADER_BYTES;
+	}
+	errno = EPIPE;
+	if (!c->torn)
+		result = send_all(c, &iov, 1);
+	c->streaming = 0;
+	if (!ok)
+		shutdown(c->fd, SHUT_WR);
+	return conn_move(c, SLOT_SENT) < 0 ? -1 : result;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The board in Prometheus' text format 0.0.4: base units, counters ending in
+ * _total, one HELP and TYPE a family.  The histogram's count is the sum of the
+ * buckets as they were read, so that a scrape never contradicts itself.
+ */
+#include "lib/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+family(FILE *out, const char *name, const char *type, const char *help)
+{
+	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void
+counter(FILE *out, const char *name, uint64_t value, const char *help)
+{
+	family(out, name, "counter", help);
+	fprintf(out, "%s %" PRIu64 "\n", name, value);
+}
+
+static void
+gauge(FILE *out, const char *name, int64_t value, const char *help)
+{
+	family(out, name, "gauge", help);
+	fprintf(out, "%s %" PRId64 "\n", name, value);
+}
+
+/* The edge of a bucket in seconds, in its shortest form: "0.05", "10". */
+static const char *
+edge(int64_t us, char text[24])
+{
+	char *end;
+
+	snprintf(text, 24, "%" PRId64 ".%03" PRId64, us / 1000000,
+	    us / 1000 % 1000);
+	for (end = text + strlen(text); end[-1] == '0'; end--)
+		;
+	if (end[-1] == '.')
+		end--;
+	*end = '\0';
+	return text;
+}
+
+/* Without printf's %f, which writes what the locale wants. */
+static void
+seconds_us(FILE *out, const char *name, uint64_t us)
+{
+	fprintf(out, "%s %" PRIu64 ".%06" PRIu64 "\n", name, us / 1000000,
+	    us % 1000000);
+}
+
+static void
+requests(FILE *out, const struct report_sums *sums)
+{
+	family(out, "nds_http_requests_total", "counter",
+	    "Requests answered, by class of status.");
+	for (int i = 1; i < 6; i++)
+		fprintf(out, "nds_http_requests_total{class=\"%dxx\"} %" PRIu64
+		    "\n", i, sums->status[i]);
+	if (sums->status[0] > 0)
+		fprintf(out, "nds_http_requests_total{class=\"other\"} %"
+		    PRIu64 "\n", sums->status[0]);
+}
+
+static void
+latency(FILE *out, const struct report_sums *sums)
+{
+	static const int64_t edges[] = BOARD_LATENCY_EDGES;
+	static const char name[] = "nds_http_request_duration_seconds";
+	uint64_t count = 0;
+	char text[24];
+
+	family(out, name, "histogram", "Time from accept to answer.");
+	for (int i = 0; i < BOARD_LATENCY_BUCKETS - 1; i++) {
+		count += sums->latency[i];
+		fprintf(out, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name,
+		    edge(edges[i], text), count);
+	}
+	count += sums->latency[BOARD_LATENCY_BUCKETS - 1];
+	fprintf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count);
+	seconds_us(out, "nds_http_request_duration_seconds_sum",
+	    sums->latency_us);
+	fprintf(out, "%s_count %" PRIu64 "\n", name, count);
+}
+
+static void
+traffic(FILE *out, const struct report_sums *sums)
+{
+	requests(out, sums);
+	latency(out, sums);
+	counter(out, "nds_connections_accepted_total", sums->accepted,
+	    "Connections taken off the application's listener.");
+	counter(out, "nds_connections_refused_total", sums->bad_input,
+	    "Connections refused for what they sent.");
+	counter(out, "nds_requests_cancelled_total", sums->cancelled,
+	    "Requests whose peer was gone before the answer.");
+	counter(out, "nds_received_bytes_total", sums->bytes_in,
+	    "Bytes of requests, FastCGI framing included.");
+	counter(out, "nds_sent_bytes_total", sums->bytes_out,
+	    "Bytes of answers, FastCGI framing included.");
+	family(out, "nds_workers_busy_seconds_total", "counter",
+	    "Time that workers spent on connections.");
+	seconds_us(out, "nds_workers_busy_seconds_total", sums->busy_us);
+	counter(out, "nds_log_lines_dropped_total", sums->log_dropped,
+	    "Log lines that found their ring full.");
+}
+
+static void
+workers(FILE *out, const struct pool_board *pool,
+    const struct report_sums *sums)
+{
+	family(out, "nds_workers", "gauge", "Workers that live, by state.");
+	fprintf(out, "nds_workers{state=\"busy\"} %u\n", sums->busy);
+	fprintf(out, "nds_workers{state=\"idle\"} %u\n", sums->idle);
+	gauge(out, "nds_workers_wanted", pool->wanted,
+	    "Workers that the pool should have.");
+	gauge(out, "nds_workers_ready", pool->ready,
+	    "Workers that are ready.");
+	gauge(out, "nds_workers_overdue", pool->stuck,
+	    "Ready workers that are past the deadline of their request.");
+	counter(out, "nds_worker_starts_total", pool->workers_spawned,
+	    "Workers started.");
+	counter(out, "nds_worker_deaths_total", pool->workers_died,
+	    "Workers that ended without being told to.");
+}
+
+static void
+lifecycle(FILE *out, const struct pool_board *pool)
+{
+	int64_t wait_ms = pool->queue_wait_ms;
+
+	gauge(out, "nds_queue_length", pool->queue_length,
+	    "Connections that wait in the listener's backlog.");
+	family(out, "nds_queue_wait_seconds", "gauge",
+	    "Age of the oldest of them.");
+	seconds_us(out, "nds_queue_wait_seconds",
+	    wait_ms < 0 ? 0 : (uint64_t)wait_ms * 1000);
+	gauge(out, "nds_draining", pool->draining || pool->unready,
+	    "1 while the pool drains.");
+	gauge(out, "nds_started", pool->started,
+	    "1 once the pool was fully ready.");
+	gauge(out, "nds_generation", pool->generation,
+	    "Generation of the program that serves.");
+	counter(out, "nds_supervisor_restarts_total",
+	    pool->supervisor_restarts, "Times the supervisor came back.");
+	counter(out, "nds_upgrades_total", pool->upgrades,
+	    "Times ndsd was replaced by another binary.");
+}
+
+/* A label's value: backslash, quote and newline are escaped. */
+static void
+label(FILE *out, const char *value)
+{
+	for (; *value != '\0'; value++) {
+		if (*value == '\\' || *value == '"')
+			fputc('\\', out);
+		if (*value == '\n')
+			fputs("\\n", out);
+		else
+			fputc(*value, out);
+	}
+}
+
+static void
+checks(FILE *out, const struct report *r)
+{
+	struct report_check check[BOARD_CHECKS_MAX];
+	uint32_t count = report_checks(r, check);
+
+	if (count == 0)
+		return;
+	family(out, "nds_check_up", "gauge",
+	    "1 while a dependency check is good.");
+	for (uint32_t i = 0; i < count; i++) {
+		fputs("nds_check_up{check=\"", out);
+		label(out, check[i].name);
+		fprintf(out, "\"} %d\n", check[i].status == CHECK_OK);
+	}
+	family(out, "nds_check_duration_seconds", "gauge",
+	    "Time that the last run of a check took.");
+	for (uint32_t i = 0; i < count; i++) {
+		fputs("nds_check_duration_seconds{check=\"", out);
+		label(out, check[i].name);
+		fprintf(out, "\"} %u.%03u\n", check[i].duration_ms / 1000,
+		    check[i].duration_ms % 1000);
+	}
+}
+
+char *
+report_metrics(const struct report *r)
+{
+	struct report_sums sums;
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	int failed;
+
+	if (out == NULL)
+		return NULL;
+	report_sum(r, &sums);
+	family(out, "nds_build_info", "gauge", "Always 1; labels say what.");
+	fprintf(out, "nds_build_info{version=\"%s\"} 1\n", NDS_VERSION);
+	traffic(out, &sums);
+	workers(out, r->pool, &sums);
+	lifecycle(out, r->pool);
+	checks(out, r);
+	failed = ferror(out);
+	if (fclose(out) == 0 && !failed)
+		return text;
+	free(text);
+	return NULL;
+}

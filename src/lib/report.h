@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the board says, as documents: the probes, /status and /metrics.  Pure
+ * reading of memory; no system calls, no waiting.  Every value is taken as one
+ * that another program wrote.
+ */
+#ifndef LIB_REPORT_H
+#define LIB_REPORT_H
+
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "proto/board.h"
+
+#define REPORT_HEARTBEAT_MS 15000 /* a supervisor restarts well within */
+
+struct report {
+	const struct pool_board *pool;
+	const struct slot *slot[BOARD_SLOTS_MAX]; /* NULL = not known */
+	int64_t now_ms;
+};
+
+/* The counters of all slots added up. */
+struct report_sums {
+	uint64_t accepted, requests, status[6], bad_input, cancelled;
+	uint64_t bytes_in, bytes_out, busy_us, log_dropped;
+	uint64_t latency[BOARD_LATENCY_BUCKETS], latency_us;
+	uint32_t busy, idle; /* workers */
+};
+
+void report_sum(const struct report *r, struct report_sums *sums);
+
+/* One dependency check as it counts at this moment. */
+struct report_check {
+	char name[64];
+	char message[192]; /* UTF-8 */
+	enum check_status status; /* a stale result is CHECK_FAILED */
+	uint32_t duration_ms;
+};
+
+/* Fills check[] and returns how many there are. */
+uint32_t report_checks(const struct report *r,
+    struct report_check check[BOARD_CHECKS_MAX]);
+
+/* The three probes. Each returns the HTTP status, 200 or 503, and *body the
+ * document, a new reference, NULL without memory. */
+int report_live(const struct report *r, json_t **body);
+int report_ready(const struct report *r, json_t **body);
+int report_startup(const struct report *r, json_t **body);
+
+/* The document of /status: a new reference, NULL without memory. */
+json_t *report_status(const struct report *r);
+
+/* Prometheus text format 0.0.4, to be freed; NULL without memory. */
+char *report_metrics(const struct report *r);
+
+#endif

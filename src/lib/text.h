@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Text as HTTP writes it: tokens, percent-encoding, UTF-8.  Pure functions
+ * over memory; no allocation.
+ */
+#ifndef LIB_TEXT_H
+#define LIB_TEXT_H
+
+#include <stddef.h>
+
+/* 1 when the bytes are a token (RFC 9110, 5.6.2): not empty, no separators. */
+int text_is_token(const char *text, size_t bytes);
+
+/* 1 when the bytes are UTF-8: shortest form, no surrogates. */
+int text_is_utf8(const char *text, size_t bytes);
+
+/* Make a string UTF-8 in place: each byte that is not becomes '?'. */
+void text_make_utf8(char *text);
+
+/* The byte that the escape `%XX` at text stands for, or -1 when it is none. */
+int text_escape(const char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ndsctl: the command line.  A table of verbs; each says what became of it on
+ * stdout, why not on stderr, and by the exit status.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/near.h"
+#include "base/num.h"
+#include "ndsctl/probe.h"
+#include "ndsctl/table.h"
+#include "ndsctl/term.h"
+#include "proto/control.h"
+#include "proto/exit.h"
+
+#define ANSWER_MS 5000 /* for what ndsd answers at once */
+#define RUNTIME_DIR "/run/nds"
+#define WORKERS_MAX 512
+
+struct command {
+	const char *dir;  /* APP_RUNTIME_DIR */
+	const char *verb;
+	int argc;	  /* of what follows the verb */
+	char **argv;
+};
+
+struct verb {
+	const char *name, *args, *summary, *help;
+	int (*run)(const struct command *c);
+};
+
+/* ---- what every verb needs ----------------------------------------------- */
+
+static int
+usage_wrong(const struct command *c, const char *what, const char *arg)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s", arg);
+	fprintf(stderr, "ndsctl: %s: %s%s%s%s; try `ndsctl %s --help`\n",
+	    c->verb, what, *arg == '\0' ? "" : " '", term_safe(text),
+	    *arg == '\0' ? "" : "'", c->verb);
+	return EXIT_USAGE;
+}
+
+/* At most one flag, which may be there or not. Returns -1 when something else
+ * is. */
+static int
+has_flag(const struct command *c, const char *flag)
+{
+	if (c->argc == 0)
+		return 0;
+	if (c->argc == 1 && flag != NULL && strcmp(c->argv[0], flag) == 0)
+		return 1;
+	return -1;
+}
+
+/* Ask ndsd; what went wrong is told. Returns the exit status. */
+static int
+call(const struct command *c, const char *arg, int timeout_ms, json_t **data)
+{
+	const char *args[] = {arg, NULL};
+	struct control_request request = {.runtime_dir = c->dir,
+	    .verb = c->verb, .args = args, .timeout_ms = timeout_ms,
+	    .progress = term_progress};
+	struct nds_error err = {""};
+	int result = control_call(&request, data, &err);
+
+	term_progress_end();
+	if (result == 0)
+		return EXIT_DONE;
+	fprintf(stderr, "ndsctl: %s: %s\n", c->verb, term_safe(err.text));
+	return result < 0 ? EXIT_NO_SUPERVISOR : EXIT_REFUSED;
+}
+
+static int
+call_and_say(const struct command *c, const char *arg, int timeout_ms,
+    const char *done)
+{
+	int status = call(c, arg, timeout_ms, NULL);
+
+	if (status == EXIT_DONE)
+		puts(done);
+	return status;
+}
+
+/* ---- verbs --------------------------------------------------------------- */
+
+static int
+run_status(const struct command *c)
+{
+	int as_json = has_flag(c, "--json"), status;
+	json_t *data = NULL;
+
+	if (as_json < 0)
+		return usage_wrong(c, "unknown argument", c->argv[0]);
+	status = call(c, NULL, ANSWER_MS, &data);
+	if (status != EXIT_DONE)
+		return status;
+	if (!json_is_object(data)) {
+		fprintf(stderr, "ndsctl: status: ndsd sent none\n");
+		status = EXIT_REFUSED;
+	} else if (as_json) {
+		json_dumpf(data, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		table_print(data, term_colours(stdout), stdout);
+	}
+	json_decref(data);
+	return status;
+}
+
+static int
+run_drain(const struct command *c)
+{
+	int wait = has_flag(c, "--wait");
+
+	if (wait < 0)
+		return usage_wrong(c, "unknown argument", c->argv[0]);
+	if (wait)
+		return call_and_say(c, "--wait", 0, "drained");
+	return call_and_say(c, NULL, ANSWER_MS, "draining");
+}
+
+static int
+run_undrain(const struct command *c)
+{
+	if (has_flag(c, NULL) < 0)
+		return usage_wrong(c, "unknown argument", c->argv[0]);
+	return call_and_say(c, NULL, ANSWER_MS, "ready again");
+}
+
+static int
+run_stop(const struct command *c)
+{
+	if (has_flag(c, NULL) < 0)
+		return usage_wrong(c, "unknown argument", c->argv[0]);
+	return call_and_say(c, NULL, 0, "stopped");
+}
+
+static int
+run_scale(const struct command *c)
+{
+	char done[64];
+	int64_t workers;
+
+	if (c->argc != 1)
+		return usage_wrong(c, "say how many workers", "");
+	if (num_whole(c->argv[0], 1, WORKERS_MAX, &workers) < 0)
+		return usage_wrong(c, "not a number from 1 to 512:",
+		    c->argv[0]);
+	snprintf(done, sizeof(done), "%s worker%s", c->argv[0],
+	    workers == 1 ? "" : "s");
+	return call_and_say(c, c->argv[0], 0, done);
+}
+
+static int
+run_probe(const struct command *c)
+{
+	static const char *const names[] = {"live", "ready", "startup"};
+	static char body[65536];
+	struct nds_error err;
+	char path[16] = "";
+	int status;
+
+	if (c->argc != 1)
+		return usage_wrong(c, "say which: live, ready or startup", "");
+	for (size_t i = 0; i < 3; i++)
+		if (strcmp(c->argv[0], names[i]) == 0)
+			snprintf(path, sizeof(path), "/%s", names[i]);
+	if (path[0] == '\0')
+		return usage_wrong(c, "there are live, ready and startup, not",
+		    c->argv[0]);
+	status = probe_get(c->dir, path, body, sizeof(body), &err);
+	if (status <= 0) {
+		fprintf(stderr, "ndsctl: probe: %s\n", term_safe(err.text));
+		return status == 0 ? EXIT_NO_SUPERVISOR : EXIT_REFUSED;
+	}
+	puts(term_safe(body));
+	return status == 200 ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static int
+run_version(const struct command *c)
+{
+	json_t *data = NULL;
+	const char *text;
+	char version[64];
+	int status;
+
+	if (has_flag(c, NULL) < 0)
+		return usage_wrong(c, "unknown argument", c->argv[0]);
+	printf("ndsctl %s\n", NDS_VERSION);
+	fflush(stdout);
+	status = call(c, NULL, ANSWER_MS, &data);
+	text = json_string_value(json_object_get(data, "version"));
+	snprintf(version, sizeof(version), "%s", text == NULL ? "-" : text);
+	if (status == EXIT_DONE)
+		printf("ndsd %s\n", term_safe(version));
+	json_decref(data);
+	return status;
+}
+
+static int run_help(const struct command *c);
+
+static const struct verb verbs[] = {
+	{"status", "[--json]", "show workers, queue and counters",
+	    "Shows the state of the pool as a table, or as JSON.", run_status},
+	{"drain", "[--wait]", "turn unready, so that traffic goes elsewhere",
+	    "/ready answers 503 and connections are ended with their next\n"
+	    "answer; the pool goes on serving what comes.  With --wait it\n"
+	    "returns once no request has come for APP_DRAIN_QUIET.", run_drain},
+	{"undrain", "", "end a drain", "Ready again.", run_undrain},
+	{"stop", "", "drain and stop",
+	    "As SIGTERM to the main process; returns when work has ended.",
+	    run_stop},
+	{"scale", "N", "have N workers",
+	    "Returns when N workers (1 to 512) are ready.  Surplus ones\n"
+	    "finish what they have in hand.", run_scale},
+	{"probe", "live|ready|startup", "ask a probe on the health socket",
+	    "Prints the answer.  The exit status is 0 for 200, 1 for any\n"
+	    "other answer or none within 5 s, 3 when nobody listens.",
+	    run_probe},
+	{"version", "", "print the versions of ndsctl and ndsd",
+	    "`ndsctl --version` prints its own alone.", run_version},
+	{"help", "[VERB]", "print this, or the help of a verb",
+	    "The same as `ndsctl VERB --help`.", run_help}};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+/* ---- help and main ------------------------------------------------------- */
+
+static void
+print_help(FILE *out)
+{
+	char synopsis[48];
+
+	fputs("usage: ndsctl [-d DIR] VERB [ARGUMENT]\n\n", out);
+	for (size_t i = 0; i < VERBS; i++) {
+		snprintf(synopsis, sizeof(synopsis), "%s %s", verbs[i].name,
+		    verbs[i].args);
+		fprintf(out, "  %-26s %s\n", synopsis, verbs[i].summary);
+	}
+	fputs("\n  -d DIR       the runtime directory of ndsd; default: "
+	    "APP_RUNTIME_DIR, else " RUNTIME_DIR "\n"
+	    "  -h, --help   this, or behind a verb its own help\n"
+	    "  --version    print the version of ndsctl\n\n"
+	    "Exit status: 0 done, 1 refused or failed, 2 usage, "
+	    "3 no ndsd there.\n", out);
+}
+
+static const struct verb *
+verb_find(const char *name)
+{
+	const char *names[VERBS], *near;
+	char text[64];
+
+	for (size_t i = 0; i < VERBS; i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+		names[i] = verbs[i].name;
+	}
+	near = near_word(name, names, VERBS);
+	snprintf(text, sizeof(text), "%s", name);
+	fprintf(stderr, "ndsctl: there is no verb '%s'", term_safe(text));
+	if (near != NULL)
+		fprintf(stderr, ", did you mean %s?\n", near);
+	else
+		fputs("; try `ndsctl help`\n", stderr);
+	return NULL;
+}
+
+static int
+verb_help(const struct verb *verb)
+{
+	printf("usage: ndsctl %s%s%s\n\n%s\n", verb->name,
+	    *verb->args == '\0' ? "" : " ", verb->args, verb->help);
+	return EXIT_DONE;
+}
+
+static int
+run_help(const struct command *c)
+{
+	const struct verb *verb;
+
+	if (c->argc == 0) {
+		print_help(stdout);
+		return EXIT_DONE;
+	}
+	verb = verb_find(c->argv[0]);
+	return verb == NULL ? EXIT_USAGE : verb_help(verb);
+}
+
+static int
+is_help(const char *arg)
+{
+	return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+}
+
+static int
+run_verb(const struct command *c)
+{
+	const struct verb *verb = verb_find(c->verb);
+
+	if (verb == NULL)
+		return EXIT_USAGE;
+	if (c->argc > 0 && is_help(c->argv[0]))
+		return verb_help(verb);
+	return verb->run(c);
+}
+
+/* Options before the verb. Returns the exit status when they were all, -1 to
+ * go on; *at is the verb's place. */
+static int
+options(int argc, char **argv, struct command *c, int *at)
+{
+	int i = 1;
+
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		if (is_help(argv[i])) {
+			print_help(stdout);
+			return EXIT_DONE;
+		}
+		if (strcmp(argv[i], "--version") == 0) {
+			printf("ndsctl %s\n", NDS_VERSION);
+			return EXIT_DONE;
+		}
+		if (strcmp(argv[i], "-d") != 0 || i + 1 == argc) {
+			fprintf(stderr, "ndsctl: unknown option or no value: "
+			    "%s\n", term_safe(argv[i]));
+			return EXIT_USAGE;
+		}
+		c->dir = argv[++i];
+	}
+	*at = i;
+	return -1;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct command c = {.dir = getenv("APP_RUNTIME_DIR")};
+	int at, status;
+
+	if (c.dir == NULL)
+		c.dir = RUNTIME_DIR;
+	status = options(argc, argv, &c, &at);
+	if (status >= 0)
+		return status;
+	if (at == argc) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	c.verb = argv[at];
+	c.argc = argc - at - 1;
+	c.argv = argv + at + 1;
+	status = run_verb(&c);
+	if (fflush(stdout) != 0 && status == EXIT_DONE) {
+		perror("ndsctl");
+		return EXIT_REFUSED;
+	}
+	return status;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `ndsctl status`: a head of three lines, a table of workers whose columns are
+ * as wide as their content, and the counters.
+ */
+#include "ndsctl/table.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ndsctl/term.h"
+
+#define COLUMNS 7
+#define CELL 24
+#define STATE_COLUMN 4 /* text: to the left; all others are numbers */
+
+struct row {
+	char cell[COLUMNS][CELL];
+};
+
+static int64_t
+number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+/* A string of the reply, made harmless. */
+static const char *
+word(const json_t *object, const char *key, char text[CELL])
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	snprintf(text, CELL, "%s", value == NULL ? "-" : value);
+	return term_safe(text);
+}
+
+static const char *
+colour_of(const char *state)
+{
+	static const struct {
+		const char *state, *colour;
+	} colours[] = {{"running", "\033[32m"}, {"busy", "\033[32m"},
+	    {"starting", "\033[36m"}, {"retiring", "\033[33m"},
+	    {"draining", "\033[33m"}, {"stopping", "\033[31m"}};
+
+	for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++)
+		if (strcmp(colours[i].state, state) == 0)
+			return colours[i].colour;
+	return "";
+}
+
+static void
+put_state(FILE *out, const char *state, int width, int colours)
+{
+	const char *colour = colours ? colour_of(state) : "";
+
+	fprintf(out, "%s%-*s%s", colour, width, state,
+	    *colour == '\0' ? "" : "\033[0m");
+}
+
+/* "42s", "3m 05s", "2h 07m", "9d 04h". */
+static const char *
+age(int64_t s, char text[CELL])
+{
+	if (s < 60)
+		snprintf(text, CELL, "%" PRId64 "s", s);
+	else if (s < 3600)
+		snprintf(text, CELL, "%" PRId64 "m %02" PRId64 "s", s / 60,
+		    s % 60);
+	else if (s < 86400)
+		snprintf(text, CELL, "%" PRId64 "h %02" PRId64 "m", s / 3600,
+		    s / 60 % 60);
+	else
+		snprintf(text, CELL, "%" PRId64 "d %02" PRId64 "h", s / 86400,
+		    s / 3600 % 24);
+	return text;
+}
+
+static void
+print_head(const json_t *status, int colours, FILE *out)
+{
+	const json_t *supervisor = json_object_get(status, "supervisor");
+	const json_t *queue = json_object_get(status, "queue");
+	char text[CELL];
+
+	fprintf(out, "ndsd %s, ", word(status, "version", text));
+	put_state(out, word(status, "state", text), 0, colours);
+	fprintf(out, ", generation %" PRId64 ", pid %" PRId64 "\n",
+	    number(status, "generation"), number(status, "pid"));
+	fprintf(out, "supervisor: pid %" PRId64 ", up %s, %" PRId64
+	    " restarts, %" PRId64 " upgrades\n", number(supervisor, "pid"),
+	    age(number(supervisor, "uptime_s"), text),
+	    number(supervisor, "restarts"), number(supervisor, "upgrades"));
+	fprintf(out, "queue: %" PRId64 " waiting, the oldest for %" PRId64
+	    " ms\n", number(queue, "length"), number(queue, "wait_ms"));
+}
+
+static void
+put_number(char cell[CELL], const json_t *worker, const char *key)
+{
+	const json_t *value = json_object_get(worker, key);
+
+	if (json_is_integer(value))
+		snprintf(cell, CELL, "%" PRId64,
+		    (int64_t)json_integer_value(value));
+	else
+		strcpy(cell, "-");
+}
+
+static void
+fill_row(struct row *row, const json_t *worker)
+{
+	static const char *const keys[COLUMNS] = {"slot", "pid",
+	    "guardian_pid", "generation", NULL, "requests", "request_ms"};
+
+	for (int i = 0; i < COLUMNS; i++)
+		if (keys[i] != NULL)
+			put_number(row->cell[i], worker, keys[i]);
+	word(worker, "state", row->cell[STATE_COLUMN]);
+	if (strcmp(row->cell[STATE_COLUMN], "busy") != 0)
+		strcpy(row->cell[COLUMNS - 1], "-");
+}
+
+static void
+print_rows(const struct row *rows, size_t count, int colours, FILE *out)
+{
+	int width[COLUMNS] = {0}, bytes;
+
+	for (size_t r = 0; r < count; r++)
+		for (int i = 0; i < COLUMNS; i++) {
+			bytes = (int)strlen(rows[r].cell[i]);
+			if (bytes > width[i])
+				width[i] = bytes;
+		}
+	for (size_t r = 0; r < count; r++) {
+		for (int i = 0; i < COLUMNS; i++) {
+			fputs(i == 0 ? "" : "  ", out);
+			if (i == STATE_COLUMN)
+				put_state(out, rows[r].cell[i], width[i],
+				    colours && r > 0);
+			else
+				fprintf(out, "%*s", width[i],
+				    rows[r].cell[i]);
+		}
+		fputc('\n', out);
+	}
+}
+
+static void
+print_workers(const json_t *workers, int colours, FILE *out)
+{
+	static const struct row head = {{"SLOT", "PID", "GUARDIAN",
+	    "GENERATION", "STATE", "REQUESTS", "BUSY MS"}};
+	size_t count = json_array_size(workers);
+	struct row *rows = calloc(count + 1, sizeof(*rows));
+
+	if (rows == NULL)
+		return;
+	rows[0] = head;
+	for (size_t i = 0; i < count; i++)
+		fill_row(&rows[i + 1], json_array_get(workers, i));
+	fputc('\n', out);
+	print_rows(rows, count + 1, colours, out);
+	free(rows);
+}
+
+static void
+print_counters(json_t *counters, FILE *out)
+{
+	const char *key;
+	json_t *value;
+	char name[64];
+	int width = 0, bytes;
+
+	json_object_foreach(counters, key, value)
+		if ((bytes = (int)strlen(key)) > width && bytes < 64)
+			width = bytes;
+	if (width > 0)
+		fputc('\n', out);
+	json_object_foreach(counters, key, value) {
+		snprintf(name, sizeof(name), "%s", key);
+		fprintf(out, "%-*s  %" PRId64 "\n", width, term_safe(name),
+		    (int64_t)json_integer_value(value));
+	}
+}
+
+void
+table_print(const json_t *status, int colours, FILE *out)
+{
+	print_head(status, colours, out);
+	print_workers(json_object_get(status, "workers"), colours, out);
+	print_counters(json_object_get(status, "counters"), out);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Segments of the board: making, mapping and checking them.  A segment is a
+ * sealed memfd, so no holder can shrink it under another (SIGBUS).  Its size
+ * and the places of its areas are checked once and kept in a private page
+ * ahead of the mapping: what stands in the segment itself may be overwritten
+ * by the program that it is shared with.
+ */
+#include "proto/board.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SEGMENT_MAX (1u << 30) /* more is nonsense */
+
+struct checked {
+	size_t lead;  /* bytes from here to the segment */
+	size_t bytes; /* of the segment */
+	uint32_t ring_at, ring_bytes;
+};
+
+static size_t
+page_bytes(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t
+page_round(uint64_t bytes)
+{
+	uint64_t page = page_bytes();
+
+	return (bytes + page - 1) / page * page;
+}
+
+static struct checked *
+checked_of(const void *segment)
+{
+	return (struct checked *)((uintptr_t)segment - page_bytes());
+}
+
+/* A memfd of that size which keeps it for ever. */
+static int
+segment_new(const char *name, uint64_t bytes, struct nds_error *err)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return error_sys(err, "cannot make shared memory for a %s",
+		    name);
+	if (ftruncate(fd, (off_t)bytes) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+	    == 0)
+		return fd;
+	error_sys(err, "cannot make %llu bytes of shared memory for a %s",
+	    (unsigned long long)bytes, name);
+	close(fd);
+	return -1;
+}
+
+/* Map a segment behind a private page of our own. */
+static void *
+segment_map(int fd, int writable, size_t least, struct nds_error *err)
+{
+	int protection = PROT_READ | (writable ? PROT_WRITE : 0);
+	size_t lead = page_bytes();
+	struct checked *checked;
+	struct stat st;
+	void *base;
+
+	if (fstat(fd, &st) < 0) {
+		error_sys(err, "cannot map shared memory");
+		return NULL;
+	}
+	if (st.st_size < (off_t)least || st.st_size > (off_t)SEGMENT_MAX) {
+		error_set(err, "shared memory of %lld bytes is no board of "
+		    "ours", (long long)st.st_size);
+		return NULL;
+	}
+	base = mmap(NULL, lead + (size_t)st.st_size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (base == MAP_FAILED) {
+		error_sys(err, "cannot map shared memory");
+		return NULL;
+	}
+	checked = base;
+	checked->lead = lead;
+	checked->bytes = (size_t)st.st_size;
+	if (mmap((char *)base + lead, checked->bytes, protection,
+	    MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED)
+		return (char *)base + lead;
+	error_sys(err, "cannot map shared memory");
+	munmap(base, lead + (size_t)st.st_size);
+	return NULL;
+}
+
+void
+board_unmap(void *segment)
+{
+	struct checked *checked;
+
+	if (segment == NULL)
+		return;
+	checked = checked_of(segment);
+	munmap(checked, checked->lead + checked->bytes);
+}
+
+static void
+slot_fill(struct slot *s, uint64_t bytes, const uint32_t size[3])
+{
+	s->capture_at = (uint32_t)page_round(sizeof(*s));
+	s->capture_bytes = size[0];
+	s->answer_at = s->capture_at + size[0];
+	s->answer_bytes = size[1];
+	s->ring_at = s->answer_at + size[1];
+	s->ring_bytes = size[2];
+	atomic_init(&s->fd, -1);
+	s->bytes = bytes;
+	s->version = SLOT_VERSION;
+	s->magic = SLOT_MAGIC;
+}
+
+/* The ring is addressed by a mask. */
+static uint32_t
+power_of_two(uint64_t least)
+{
+	uint32_t size = 1;
+
+	while (size < least)
+		size *= 2;
+	return size;
+}
+
+int
+board_slot_new(uint32_t number, uint32_t capture_bytes, uint32_t answer_bytes,
+    uint32_t ring_bytes, struct nds_error *err)
+{
+	uint32_t size[3];
+	uint64_t bytes;
+	struct slot *s;
+	int fd;
+
+	if (capture_bytes > SEGMENT_MAX / 4 || answer_bytes > SEGMENT_MAX / 4 ||
+	    ring_bytes > SEGMENT_MAX / 4)
+		return error_set(err, "slot %u: an area is too large", number);
+	size[0] = (uint32_t)page_round(capture_bytes);
+	size[1] = (uint32_t)page_round(answer_bytes);
+	size[2] = power_of_two(page_round(ring_bytes));
+	bytes = page_round(sizeof(*s)) + size[0] + size[1] + size[2];
+	fd = segment_new("nds-slot", bytes, err);
+	if (fd < 0)
+		return -1;
+	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (s == MAP_FAILED) {
+		error_sys(err, "cannot map slot %u", number);
+		close(fd);
+		return -1;
+	}
+	s->number = number;
+	slot_fill(s, bytes, size);
+	munmap(s, sizeof(*s));
+	return fd;
+}
+
+int
+board_pool_new(struct nds_error *err)
+{
+	struct pool_board *p;
+	int fd = segment_new("nds-pool", page_round(sizeof(*p)), err);
+
+	if (fd < 0)
+		return -1;
+	p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED) {
+		error_sys(err, "cannot map the pool's board");
+		close(fd);
+		return -1;
+	}
+	p->bytes = page_round(sizeof(*p));
+	p->version = POOL_VERSION;
+	p->magic = POOL_MAGIC;
+	munmap(p, sizeof(*p));
+	return fd;
+}
+
+/* Does [at, at + bytes) lie behind the header and inside the segment? */
+static int
+inside(uint32_t at, uint32_t bytes, size_t whole)
+{
+	return at >= sizeof(struct slot) && at <= whole && bytes <= whole - at;
+}
+
+static const char *
+slot_wrong(const struct slot *s, struct checked *checked)
+{
+	size_t whole = checked->bytes;
+
+	checked->ring_at = s->ring_at;
+	checked->ring_bytes = s->ring_bytes;
+	if (s->magic != SLOT_MAGIC)
+		return "it is no slot";
+	if (s->version < SLOT_VERSION || s->bytes != whole)
+		return "its version or size is wrong";
+	if (!inside(s->capture_at, s->capture_bytes, whole) ||
+	    !inside(s->answer_at, s->answer_bytes, whole) ||
+	    !inside(checked->ring_at, checked->ring_bytes, whole))
+		return "an area lies outside of it";
+	if (checked->ring_bytes == 0 ||
+	    (checked->ring_bytes & (checked->ring_bytes - 1)) != 0)
+		return "its ring is no power of two";
+	return NULL;
+}
+
+struct slot *
+board_slot_map(int fd, int writable, struct nds_error *err)
+{
+	struct slot *s = segment_map(fd, writable, sizeof(*s), err);
+	const char *wrong;
+
+	if (s == NULL)
+		return NULL;
+	wrong = slot_wrong(s, checked_of(s));
+	if (wrong == NULL)
+		return s;
+	error_set(err, "cannot use this shared memory: %s", wrong);
+	board_unmap(s);
+	return NULL;
+}
+
+struct pool_board *
+board_pool_map(int fd, int writable, struct nds_error *err)
+{
+	struct pool_board *p = segment_map(fd, writable, sizeof(*p), err);
+
+	if (p == NULL)
+		return NULL;
+	if (p->magic == POOL_MAGIC && p->version >= POOL_VERSION &&
+	    p->bytes == checked_of(p)->bytes)
+		return p;
+	error_set(err, "cannot use this shared memory: it is no pool's board");
+	board_unmap(p);
+	return NULL;
+}
+
+uint8_t *
+board_ring(const struct slot *s, uint32_t *bytes)
+{
+	const struct checked *checked = checked_of(s);
+
+	*bytes = checked->ring_bytes;
+	return (uint8_t *)((uintptr_t)s + checked->ring_at);
+}
+
+int
+board_latency_bucket(int64_t us)
+{
+	static const int64_t edges[] = BOARD_LATENCY_EDGES;
+	int i;
+
+	for (i = 0; i < BOARD_LATENCY_BUCKETS - 1; i++)
+		if (us <= edges[i])
+			break;
+	return i;
+}
+
+int
+board_check_read(const struct board_check *from, struct board_check *to)
+{
+	uint32_t seq = atomic_load_explicit(&from->seq, memory_order_acquire);
+
+	if (seq % 2 != 0)
+		return -1;
+	atomic_init(&to->seq, seq);
+	atomic_init(&to->status, atomic_load(&from->status));
+	atomic_init(&to->checked_ms, atomic_load(&from->checked_ms));
+	atomic_init(&to->duration_ms, atomic_load(&from->duration_ms));
+	atomic_init(&to->good_for_ms, atomic_load(&from->good_for_ms));
+	memcpy(to->name, from->name, sizeof(to->name));
+	memcpy(to->message, from->message, sizeof(to->message));
+	to->name[sizeof(to->name) - 1] = '\0';
+	to->message[sizeof(to->message) - 1] = '\0';
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(&from->seq, memory_order_relaxed) != seq)
+		return -1;
+	return 0;
+}

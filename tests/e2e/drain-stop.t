@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2119,SC2317
+#
+# Drain and stop: readiness turns before service does, nothing in flight is
+# lost, the whole is bounded, and the exit status says what became of it.
+. "${srcdir:-.}/tests/e2e/lib.sh"
+need jq
+use_front
+export APP_WORKERS=2 APP_REQUEST_TIMEOUT=5
+ready_is() { gets "$1" "$url/ready"; }
+
+# ---- drain, undrain
+ndsd_start --front=lighttpd
+wait_until 5 gets 200 "$url/"
+ok "drain is accepted" ctl drain
+get "$url/ready"
+is "/ready is 503 while draining" "$code" 503
+is "and says draining" "$(jq -r .status <<<"$body")" draining
+get "$url/live"
+is "/live stays 200" "$code" 200
+get "$url/"
+is "requests are still served" "$code" 200
+is "with Connection: close" "$(header Connection)" close
+ok "undrain is accepted" ctl undrain
+ok "/ready is 200 again" wait_until 2 ready_is 200
+get "$url/"
+unlike "without Connection: close" "$(header Connection)" close
+ok "drain --wait ends once it is quiet" ctl drain --wait
+ctl undrain >/dev/null
+
+# ---- stop under load
+load_begin 3 "$url/"
+wait_until 10 load_reached 60
+kill -TERM "$ndsd_pid"
+wait_until 5 ready_is 503
+load_end
+is "nothing was lost up to the stop ($asked requests)$lost_how" "$lost" 0
+wait_end "$ndsd_pid" 20
+is "the stop ends with status 0" "$rc" 0
+is "the sockets are gone" "$(find "$run" -name '*.sock' | wc -l)" 0
+ok "no process is left" wait_until 2 none_of_ours
+rm -f "$tmp"/load.*
+
+# ---- requests in flight
+ndsd_start --front=lighttpd
+wait_until 5 gets 200 "$url/"
+busy() { [ "$(field '[.workers[]|select(.state!="idle")]|length')" -ge "$1" ]; }
+curl -sS -o "$tmp/flight" -w '%{http_code}' "$url/_diag/work?ms=1500" \
+    >"$tmp/flight.code" 2>&1 &
+flight=$!
+wait_until 5 busy 1
+kill -INT "$ndsd_pid"
+wait_end "$ndsd_pid" 20
+is "SIGINT stops it with status 0" "$rc" 0
+wait "$flight"
+is "the request in flight was answered" "$(<"$tmp/flight.code")" 200
+
+# ---- how fast
+stop_takes() { # SIGNAL...: sets $took, $rc
+	local from sig
+	ndsd_start
+	: >"$tmp/ndsd.log"
+	from=$(now_ms)
+	for sig; do
+		kill -"$sig" "$ndsd_pid"
+		wait_until 3 grep -q stopping "$tmp/ndsd.log"
+	done
+	wait_end "$ndsd_pid" 20
+	took=$(($(now_ms) - from))
+}
+export APP_DRAIN_MIN=4 APP_DRAIN_QUIET=4 APP_DRAIN_MAX=8
+stop_takes TERM TERM
+is "a second SIGTERM: status" "$rc" 0
+ok "a second SIGTERM skips the quiet time ($took ms)" test "$took" -lt 3500
+stop_takes QUIT
+is "SIGQUIT: status" "$rc" 0
+ok "SIGQUIT stops without drain ($took ms)" test "$took" -lt 3500
+stop_takes TERM
+ok "one SIGTERM waits for the drain ($took ms)" test "$took" -ge 3900
+export APP_DRAIN_MIN=0 APP_DRAIN_QUIET=100ms APP_DRAIN_MAX=1
+
+# ---- what does not end
+export APP_SHUTDOWN_TIMEOUT=3 APP_REQUEST_TIMEOUT=1
+ndsd_start -- "$(program tests/peer/bad-responder)" ignore-term
+stop_is 0 "workers that ignore SIGTERM still obey their order"
+export APP_SHUTDOWN_TIMEOUT=4 APP_REQUEST_TIMEOUT=3
+APP_DRAIN_QUIET=0 APP_DRAIN_MAX=0 ndsd_start
+peer --path /_diag/hang --timeout 20000 "$app" >"$tmp/hung" 2>&1 &
+wait_until 5 busy 1
+from=$(now_ms)
+kill -TERM "$ndsd_pid"
+wait_end "$ndsd_pid" 15
+is "what outlives APP_SHUTDOWN_TIMEOUT is killed: status 4" "$rc" 4
+ok "in time ($(($(now_ms) - from)) ms)" \
+    test $(($(now_ms) - from)) -lt $((4000 + 2000 * scale))
+like "and is named in the log" "$(<"$tmp/ndsd.log")" 'kill'
+ok "nobody is left after it" wait_until 2 none_of_ours
+
+# ---- as pid 1
+export APP_SHUTDOWN_TIMEOUT=30 APP_REQUEST_TIMEOUT=5
+if unshare -fp --mount-proc true 2>/dev/null; then
+	ns='unshare -fp --mount-proc --kill-child'
+elif unshare -Urfp --mount-proc true 2>/dev/null; then
+	ns='unshare -Urfp --mount-proc --kill-child'
+else
+	ns=
+fi
+if [ -n "$ns" ]; then
+	# shellcheck disable=SC2086
+	spawn ndsd $ns "$ndsd" -- "$(program tests/peer/bad-responder)" forks
+	outer=$pid
+	ok "as pid 1 it becomes ready" wait_until 10 ready
+	is "and knows itself as pid 1" "$(field .pid)" 1
+	for _ in 1 2 3 4 5; do
+		ask --path /orphan "$app"
+	done
+	inner=$(cat "/proc/$outer/task/$outer/children")
+	inner=${inner%% *}
+	zombies() {
+		cat /proc/[0-9]*/status 2>/dev/null | awk -v ns="$1" '
+		    /^State:/ { z = $2 == "Z" } /^PPid:/ { p = $2 }
+		    /^NSpid:/ && z && NF > 2 { n++ } END { print n + 0 }'
+	}
+	none_undead() { [ "$(zombies "$inner")" = 0 ]; }
+	ok "as pid 1 it reaps orphans" wait_until 5 none_undead
+	kill -TERM "$inner"
+	wait_end "$outer" 15
+	is "as pid 1 it exits with status 0" "$rc" 0
+else
+	skip "as pid 1" "no pid namespaces here"
+fi
+done_testing

@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Text as people meet it: no trailing blanks, KNF's indentation, 80 columns,
+# a README that fits its 150 lines and names what there is, and no test that
+# sleeps.  A line that must let the product's own time pass says so:
+# `# the product's time`.
+
+. "${srcdir:-.}/tests/lint/tap.sh"
+
+texts() {
+	{
+		c_files
+		shell_files
+		files man -- '*.[1-9]'
+		files lighttpd nginx -- '*.conf'
+		files tests -- '*.py' '*.awk'
+		ls ./*.md Makefile.am configure.ac
+	} | sort -u
+}
+
+blanks() {
+	texts | xargs awk '/[[:blank:]]$/ { print FILENAME ":" FNR }'
+}
+
+last_newline() {
+	for f in $(texts); do
+		[ -z "$(tail -c 1 "$f")" ] || echo "$f: its last line has no end"
+	done
+}
+
+# Tabs, then fewer than 8 blanks.  Without a tab: 4 blanks continue a line, 1
+# stands before a comment's star.
+indent() {
+	c_files | xargs awk '
+	    /^\t* +\t/ || /^\t*        / || (/^ / && !/^    [^ ]/ && !/^ \*/) {
+		print FILENAME ":" FNR ": blanks for tabs" }'
+}
+
+# A tab goes to the next eighth column; UTF-8 counts by characters.
+columns() {
+	for f in $(c_files); do
+		expand "$f" | LC_ALL=C.UTF-8 sed -n '/^.\{81,\}$/=' |
+		    sed "s|.*|$f:&: more than 80 columns|"
+	done
+}
+
+readme() {
+	lines=$(wc -l <README.md)
+	[ "$lines" -gt 0 ] && [ "$lines" -le 150 ] || echo "README.md: $lines lines"
+}
+
+# Paths of tests, sources and pages, and the targets of links.
+named() {
+	for doc in README.md CONTRIBUTING.md; do
+		{
+			grep -oE '(tests|src|man)/[a-z0-9_/-]+\.[a-z0-9]+' "$doc" |
+			    grep -v '\.log$'
+			grep -oE '\]\([^):#]+\)' "$doc" | tr -d ']()'
+		} | sort -u | while read -r path; do
+			[ -e "$path" ] || echo "$doc: $path does not exist"
+		done
+	done
+}
+
+sleeps() {
+	tests=$(files tests -- '*.t' '*.sh' '*.c' '*.py')
+	[ -n "$tests" ] || return 1
+	word='(^|[;&|({`]|then|do|else|time\.|exec)[[:blank:]]*sleep[[:blank:](]'
+	call='(^|[^a-z_])(sleep|usleep|nanosleep|clock_nanosleep)[[:blank:]]*\('
+	# shellcheck disable=SC2086
+	! grep -nE "$word|$call" $tests /dev/null | grep -v "the product's time" |
+	    grep -v '^tests/lint/text\.t:'
+}
+
+judge "no trailing blanks" blanks
+judge "every file ends with a newline" last_newline
+judge "C is indented by tabs" indent
+judge "C lines have at most 80 columns" columns
+judge "README.md has at most 150 lines" readme
+judge "what the documents name exists" named
+judge "no test sleeps" sleeps
+finish

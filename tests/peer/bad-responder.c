@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Responders that misbehave, one way an argument:
+ *
+ *	exit		ends at once with status 3
+ *	exit-after N	(no libnds) answers N requests, then ends
+ *	hang		(no libnds) lives and never accepts
+ *	never-ready	(libnds) its start hook never returns
+ *	start-fails	(libnds) its start hook fails
+ *	forks		(libnds) each request leaves an orphan behind
+ *	stderr		(libnds) writes lines to stderr as it starts and serves
+ *	ignore-term	(libnds) ignores SIGTERM, `/hang` never returns
+ *	check-fails	(libnds) its dependency check fails
+ */
+#include <fcgiapp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/nds.h"
+
+static int
+hang(void *arg)
+{
+	(void)arg;
+	for (;;)
+		pause();
+	return 0;
+}
+
+static int
+fails(void *arg)
+{
+	(void)arg;
+	return 1;
+}
+
+static int
+check_fails(char *message, size_t bytes)
+{
+	snprintf(message, bytes, "the database is asleep");
+	return 1;
+}
+
+static int
+show(struct nds_request *req, struct nds_response *res)
+{
+	(void)req;
+	return nds_text(res, 200, "bad but here\n");
+}
+
+static int
+show_hang(struct nds_request *req, struct nds_response *res)
+{
+	(void)req;
+	(void)res;
+	return hang(NULL);
+}
+
+/* The child of a child: once both have ended, the orphan waits for a reaper. */
+static int
+show_orphan(struct nds_request *req, struct nds_response *res)
+{
+	pid_t child = fork();
+
+	(void)req;
+	if (child == 0) {
+		if (fork() == 0)
+			_exit(0);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	return nds_text(res, 200, "forked\n");
+}
+
+static int
+show_stderr(struct nds_request *req, struct nds_response *res)
+{
+	fprintf(stderr, "words on stderr of %s\n", nds_path(req));
+	return nds_text(res, 200, "spoken\n");
+}
+
+static int
+stock(int requests)
+{
+	FCGX_Request r;
+
+	if (FCGX_Init() != 0 || FCGX_InitRequest(&r, 0, 0) != 0)
+		return 1;
+	while (requests-- > 0 && FCGX_Accept_r(&r) == 0) {
+		FCGX_FPrintF(r.out, "\r\nleft %d\n", requests);
+		FCGX_Finish_r(&r);
+	}
+	return 0;
+}
+
+static int
+app(const char *how, int argc, char **argv)
+{
+	struct nds_app *a = nds_app_new("bad-responder", "1.0");
+
+	nds_route(a, "GET", "/hang", show_hang);
+	nds_route(a, "GET", "/orphan", show_orphan);
+	nds_route(a, "GET", "/stderr", show_stderr);
+	nds_route(a, "GET", "/", show);
+	if (strcmp(how, "never-ready") == 0)
+		nds_on_start(a, hang, NULL);
+	else if (strcmp(how, "start-fails") == 0)
+		nds_on_start(a, fails, NULL);
+	else if (strcmp(how, "stderr") == 0)
+		fprintf(stderr, "words on stderr at start\n");
+	else if (strcmp(how, "ignore-term") == 0)
+		signal(SIGTERM, SIG_IGN);
+	else if (strcmp(how, "check-fails") == 0)
+		nds_check_timed(a, "database", check_fails, 1000, 200);
+	argv[1] = argv[0]; /* nds_run() knows nothing of our argument */
+	return nds_run(a, argc - 1, argv + 1);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *how = argc > 1 ? argv[1] : "";
+
+	if (strcmp(how, "exit") == 0)
+		return 3;
+	if (strcmp(how, "hang") == 0)
+		return hang(NULL);
+	if (strcmp(how, "exit-after") == 0 && argc > 2)
+		return stock(atoi(argv[2]));
+	if (argc < 2)
+		return 2;
+	return app(how, argc, argv);
+}
