@@ -74,7 +74,7 @@ listen_at(int fd, const struct sockaddr_un *sa, mode_t mode, gid_t group)
 }
 
 int
-sock_listen(const char *path, int type, mode_t mode, gid_t group, int backlog,
+sock_listen(const char *path, mode_t mode, gid_t group, int backlog,
     struct nds_error *err)
 {
 	struct sockaddr_un sa;
@@ -85,7 +85,7 @@ sock_listen(const char *path, int type, mode_t mode, gid_t group, int backlog,
 		    "%s exists and is not a socket: move it away", path);
 	if (beside(&sa, path) < 0)
 		return error_sys(err, "cannot listen on %s", path);
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return error_sys(err, "cannot listen on %s", path);
 	if (listen_at(fd, &sa, mode, group) == 0 && listen(fd, backlog) == 0 &&

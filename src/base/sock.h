@@ -13,14 +13,14 @@
 
 /* Listen on path: bound under a name of its own in the same directory, given
  * mode and group (-1 = keep), listening, and only then renamed over path, so
- * that whoever connects meets the old listener or the new one.  type is
- * SOCK_STREAM or SOCK_SEQPACKET. Returns the fd or -1 with err filled. */
-int sock_listen(const char *path, int type, mode_t mode, gid_t group,
-    int backlog, struct nds_error *err);
+ * that whoever connects meets the old listener or the new one.  Returns the
+ * fd of a stream socket, or -1 with err filled. */
+int sock_listen(const char *path, mode_t mode, gid_t group, int backlog,
+    struct nds_error *err);
 
 /* Connect to path. Blocks while the backlog is full for at most timeout_ms.
  * Returns the fd (blocking, with send and receive timeouts of timeout_ms), or
- * -1 with errno. */
+ * -1 with errno (EAGAIN: the backlog stayed full). 0 = no timeout. */
 int sock_connect(const char *path, int type, int timeout_ms);
 
 /* Send bytes with at most one fd (-1 = none) as one message; flags as for

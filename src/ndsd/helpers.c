@@ -31,6 +31,9 @@ helper_init(struct supervisor *sup, enum state_helper which)
 	h->sup = sup;
 	h->which = which;
 	process_init(&h->process, names[which], -1);
+	h->process.writes_log = which != STATE_FRONT;
+	if (which == STATE_FRONT)
+		h->process.level = LOG_INFO;
 	h->wanted = which == STATE_HEALTH ||
 	    (which == STATE_FRONT && sup->options->front_lighttpd);
 }
@@ -149,7 +152,7 @@ helper_step(struct helper *h, int64_t now_ms)
 	struct state_process *r = record(h);
 
 	if (r->pid > 0) {
-		if (now_ms - r->spawned_ms >= HELPER_YOUNG_MS)
+		if (now_ms - r->spawned_ms >= HELPER_UP_MS)
 			h->was_up = 1;
 		return;
 	}
@@ -196,7 +199,8 @@ helper_dead(struct helper *h, int status, int64_t now_ms)
 	r->pid = 0;
 	if (!h->wanted)
 		return;
-	if (h->which == STATE_FRONT && !h->was_up && young) {
+	if (h->which == STATE_FRONT && !h->was_up && WIFEXITED(status) &&
+	    WEXITSTATUS(status) != 0) {
 		h->wanted = 0;
 		front_failed(h);
 		return;

@@ -17,10 +17,11 @@ struct helper {
 	enum state_helper which;
 	struct process process;
 	int wanted;	/* should run now */
-	int was_up;	/* has lived for HELPER_YOUNG_MS */
+	int was_up;	/* has lived for HELPER_UP_MS */
 };
 
 #define HELPER_YOUNG_MS 1000
+#define HELPER_UP_MS 10000
 
 void helper_init(struct supervisor *sup, enum state_helper which);
 

@@ -170,7 +170,7 @@ listen_at(const struct settings *s, const char *name, gid_t group,
 	listen_path(s, name, path);
 	if (check_place(path, err) < 0)
 		return -1;
-	fd = sock_listen(path, SOCK_STREAM,
+	fd = sock_listen(path,
 	    strcmp(name, "control/control.sock") == 0 ? 0600 : LISTEN_MODE,
 	    group, LISTEN_BACKLOG, err);
 	if (fd >= 0 && o->becomes && chown(path, o->uid, (gid_t)-1) < 0) {
@@ -179,6 +179,14 @@ listen_at(const struct settings *s, const char *name, gid_t group,
 		return -1;
 	}
 	return fd;
+}
+
+int
+listen_check(const struct settings *s, struct nds_error *err)
+{
+	struct owner o;
+
+	return owner_find(s, &o, err);
 }
 
 int

@@ -16,6 +16,9 @@ struct listeners {
 	int lock_fd, app_fd, health_fd, control_fd;
 };
 
+/* Check that APP_USER and APP_SOCKET_GROUP exist. Returns 0 or -1. */
+int listen_check(const struct settings *s, struct nds_error *err);
+
 /* Make all of it.  Nothing that a live ndsd owns is touched: the lock is taken
  * first. Returns 0, or -1 with err saying what to do. */
 int listen_prepare(const struct settings *s, struct listeners *l,

@@ -330,7 +330,8 @@ main(int argc, char **argv)
 		return status;
 	if (store != NULL)
 		return run_as_supervisor(&c, store);
-	if (settings_load(&s, c.options.file, environ, &err) < 0) {
+	if (settings_load(&s, c.options.file, environ, &err) < 0 ||
+	    listen_check(&s, &err) < 0) {
 		fprintf(stderr, "ndsd: %s\n", err.text);
 		return EXIT_SETTINGS;
 	}

@@ -18,7 +18,7 @@
 #include "proto/board.h"
 #include "proto/store.h"
 
-#define CHILD_FILES 1024 /* soft limit: programs that use select(2) rely on it */
+#define CHILD_FILES 1024 /* soft limit: select(2) relies on it */
 
 void
 process_init(struct process *p, const char *name, int number)
@@ -26,6 +26,7 @@ process_init(struct process *p, const char *name, int number)
 	memset(p, 0, sizeof(*p));
 	p->name = name;
 	p->number = number;
+	p->level = LOG_WARN;
 	p->control_fd = p->output_fd = -1;
 	p->control.fd = p->output.fd = -1;
 }
@@ -40,6 +41,15 @@ process_store_name(const struct process *p, const char *what, char name[32])
 		    p->number);
 }
 
+/* The health responder and the checks process write finished lines of the
+ * same form as ours; anything else there is a program's own word. */
+static int
+is_log_line(const char *text)
+{
+	return log_is_json() ? text[0] == '{'
+			     : text[0] >= '0' && text[0] <= '9';
+}
+
 static void
 output_line(struct process *p, const char *text)
 {
@@ -48,7 +58,16 @@ output_line(struct process *p, const char *text)
 	if (text[0] == '\0')
 		return;
 	snprintf(p->last, sizeof(p->last), "%s", text);
-	log_line_begin(&l, log_is_json(), LOG_WARN, text);
+	if (p->writes_log && is_log_line(text)) {
+		size_t bytes = (size_t)snprintf(l.text, sizeof(l.text), "%s\n",
+		    text);
+
+		log_send(l.text, bytes);
+		return;
+	}
+	if (!log_wants(p->level))
+		return;
+	log_line_begin(&l, log_is_json(), p->level, text);
 	log_line_text(&l, "source", p->name);
 	if (p->number >= 0)
 		log_line_number(&l, "worker", p->number);
@@ -201,7 +220,8 @@ process_start(struct process *p, const struct process_spec *spec,
 	int control[2] = {-1, -1}, output[2] = {-1, -1};
 	pid_t pid = -1;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0 ||
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+		control) < 0 ||
 	    pipe2(output, O_CLOEXEC) < 0) {
 		error_sys(err, "cannot start a %s", p->name);
 		goto out;

@@ -12,14 +12,17 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "ndsd/loop.h"
 #include "proto/settings.h"
 
 struct process {
-	const char *name;  /* "worker", "health" …: for log lines and the store */
+	const char *name;  /* "worker", "health" …: in log lines, in the store */
 	int number;	   /* of a worker's slot; -1 = there is one alone */
 	int control_fd;	   /* our end of the orders' socket; -1 = none */
 	int output_fd;	   /* our end of the pipe from stdout and stderr */
+	enum log_level level; /* of the lines it writes */
+	int writes_log;	      /* 1: they are finished log lines */
 	struct watch control, output;
 	struct loop *loop; /* that watches the output */
 	size_t line_bytes; /* of the unfinished line in `line` */

@@ -33,10 +33,10 @@ diag_ask(int diag_fd, ino_t inode)
 }
 
 static int
-diag_length(const struct nlmsghdr *header)
+diag_length(struct nlmsghdr *header)
 {
-	const struct unix_diag_msg *msg = NLMSG_DATA(header);
-	const struct rtattr *at = (const void *)(msg + 1);
+	struct unix_diag_msg *msg = NLMSG_DATA(header);
+	struct rtattr *at = (struct rtattr *)(msg + 1);
 	int left = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof(*msg)));
 	struct unix_diag_rqlen queue;
 

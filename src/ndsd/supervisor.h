@@ -45,7 +45,7 @@ struct supervisor {
 	struct logs logs;
 	struct control control;
 	int64_t born_ms;    /* this supervisor began */
-	int64_t close_ms;   /* STOPPED: helpers may take until then; 0 = not yet */
+	int64_t close_ms;   /* STOPPED: helpers may take until then */
 	int64_t tick_ms;	 /* next tick */
 	int done;
 	int status;

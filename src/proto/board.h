@@ -57,7 +57,7 @@ struct slot_counters {		     /* all only ever grow */
 	_Atomic uint64_t status[6];  /* [1]=1xx … [5]=5xx; [0] = other */
 	_Atomic uint64_t bad_input;  /* refused for what they sent */
 	_Atomic uint64_t cancelled;  /* the peer was gone before the answer */
-	_Atomic uint64_t bytes_in;   /* request bytes, FastCGI framing included */
+	_Atomic uint64_t bytes_in;   /* of requests, framing included */
 	_Atomic uint64_t bytes_out;  /* answer bytes, the same */
 	_Atomic uint64_t busy_us;    /* time from accept to close */
 	_Atomic uint64_t log_dropped; /* log lines that found the ring full */

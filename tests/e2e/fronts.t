@@ -74,15 +74,18 @@ done
 is "slow clients hold no worker" \
     "$(field '[.workers[]|select(.state=="busy")]|length')" 0
 
-# ---- a backend that does not answer
+# ---- a backend that does not answer, and has no deadline of its own
+kill -TERM "$ndsd_pid"
+wait_end "$ndsd_pid" 20
+ndsd_start -- "$(program tests/peer/stock-responder)"
 from=$(now_ms)
-get "$url/_diag/hang"
+get "$url/?ms=60000"
 is "lighttpd: a request that takes for ever is 504" "$code" 504
 ok "lighttpd: in time ($(($(now_ms) - from)) ms)" \
     test $(($(now_ms) - from)) -lt $((10000 + 1000 * scale))
 if [ -n "${nginx_url:-}" ]; then
 	from=$(now_ms)
-	get "$nginx_url/_diag/hang"
+	get "$nginx_url/?ms=60000"
 	is "nginx: a request that takes for ever is 504" "$code" 504
 	ok "nginx: in time ($(($(now_ms) - from)) ms)" \
 	    test $(($(now_ms) - from)) -lt $((10000 + 1000 * scale))

@@ -48,8 +48,8 @@ END
 export PKG_CONFIG_PATH=$lib/pkgconfig
 export PKG_CONFIG_SYSROOT_DIR=
 prefix=$(pkg-config --variable=prefix nds)
-# shellcheck disable=SC2046
-"${CC:-cc}" -Wall -Wextra -Werror -o "$tmp/app" "$tmp/app.c" \
+# shellcheck disable=SC2046,SC2086
+"${CC:-cc}" -Wall -Wextra -Werror $sanitize -o "$tmp/app" "$tmp/app.c" \
     $(pkg-config --define-variable=prefix="$dest$prefix" \
 	--define-variable=libdir="$lib" \
 	--define-variable=includedir="$(dirname "$(at include/nds.h)")" \
@@ -73,12 +73,13 @@ is "and ends at SIGTERM" "$rc" 0
 # ---- and under the installed ndsd
 ndsd=$(at sbin/ndsd)
 ndsctl=$(at bin/ndsctl)
-export NDS_RESPONDER
-NDS_RESPONDER=$(at bin/nds-responder)
+ln -s "$(at bin/nds-responder)" "${ndsd%/*}" # bindir is not where it will be
 ndsd_start -- "$tmp/app"
 ask --path /hello/me "$app"
 like "it serves under the installed ndsd" "$answer" '"hello": ?"me"'
 stop_is 0 "which stops"
+
+rm "${ndsd%/*}/nds-responder"
 
 # ---- and away again
 (cd "$builddir" && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL "${MAKE:-make}" \

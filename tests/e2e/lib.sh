@@ -39,17 +39,22 @@ ndsctl=$(program ndsctl)
 responder=$(program nds-responder)
 peer() { "$(program tests/peer/fcgi-peer)" "$@"; }
 export LD_LIBRARY_PATH=$builddir/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-export NDS_RESPONDER=$responder
 export APP_RUNTIME_DIR=$run APP_WORKERS=2 APP_DIAGNOSTIC_ROUTES=on
 export APP_DRAIN_MIN=0 APP_DRAIN_QUIET=100ms APP_DRAIN_MAX=1
 export APP_FRONT_CONFIG=$srcdir/lighttpd/lighttpd.conf
-export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
 app=$run/app.sock
 health=$run/health.sock
 
 # Sanitizers and loaded machines are slow: every bound is so many times as long.
 scale=${NDS_TEST_SCALE:-2}
-grep -qa __asan_init "$ndsd" 2>/dev/null && scale=$((scale * 3))
+sanitize=
+if grep -qa __asan_init "$ndsd" 2>/dev/null; then
+	sanitize=-fsanitize=address,undefined
+	scale=$((scale * 3))
+	mkdir -m 1777 "$tmp/sanitizers"
+	export ASAN_OPTIONS=log_path=$tmp/sanitizers/found
+	export UBSAN_OPTIONS=log_path=$tmp/sanitizers/found:print_stacktrace=1
+fi
 
 # ---- TAP -------------------------------------------------------------------
 tests=0
@@ -220,6 +225,8 @@ trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
 done_testing() {
+	[ -z "$sanitize" ] || is "the sanitizers found nothing" \
+	    "$(cat "$tmp"/sanitizers/found* 2>/dev/null | head -n 40)" ""
 	finished=1
 	echo "1..$tests"
 	[ "$failures" -eq 0 ]

@@ -255,6 +255,7 @@ START_TEST(a_mad_writer_empties_its_ring)
 	while (ring_read(s, out, sizeof(out)) > 0)
 		;
 	atomic_store(&s->ring_tail, 99999);
+	ck_assert_int_eq(ring_write(s, "sane\n", 5), -1);
 	ck_assert_uint_eq(ring_read(s, out, sizeof(out)), 0);
 	board_unmap(s);
 	close(fd);
@@ -368,11 +369,11 @@ listen_twice(const char *path)
 	struct stat st;
 	int old, new, client, got;
 
-	old = sock_listen(path, SOCK_STREAM, 0660, (gid_t)-1, 8, &err);
+	old = sock_listen(path, 0660, (gid_t)-1, 8, &err);
 	ck_assert_msg(old >= 0, "%s", err.text);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0660);
-	new = sock_listen(path, SOCK_STREAM, 0600, (gid_t)-1, 8, &err);
+	new = sock_listen(path, 0600, (gid_t)-1, 8, &err);
 	ck_assert_msg(new >= 0, "%s", err.text);
 	client = sock_connect(path, SOCK_STREAM, 1000);
 	ck_assert_int_ge(client, 0);
@@ -398,13 +399,13 @@ START_TEST(a_listener_replaces_a_socket_and_nothing_else)
 	unlink(path);
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	ck_assert_int_eq(sock_listen(path, SOCK_STREAM, 0600, (gid_t)-1, 8,
+	ck_assert_int_eq(sock_listen(path, 0600, (gid_t)-1, 8,
 	    &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, "is not a socket"));
 	unlink(path);
 	memset(path + strlen(path), 'x', 120);
 	path[sizeof(path) - 1] = '\0';
-	ck_assert_int_eq(sock_listen(path, SOCK_STREAM, 0600, (gid_t)-1, 8,
+	ck_assert_int_eq(sock_listen(path, 0600, (gid_t)-1, 8,
 	    &err), -1);
 	ck_assert_int_eq(sock_connect(path, SOCK_STREAM, 10), -1);
 	ck_assert_int_eq(errno, ENAMETOOLONG);
@@ -420,7 +421,7 @@ START_TEST(a_full_backlog_holds_a_caller_for_its_timeout_alone)
 
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/a.sock", dir);
-	listener = sock_listen(path, SOCK_STREAM, 0600, (gid_t)-1, 1, &err);
+	listener = sock_listen(path, 0600, (gid_t)-1, 1, &err);
 	while (count < 8 && (fds[count] = sock_connect(path, SOCK_STREAM, 50))
 	    >= 0)
 		count++;
