@@ -223,6 +223,8 @@ accept_open(struct acceptor *a, struct worker *w, struct nds_error *err)
 		return error_sys(err, "cannot wait for connections");
 	place_note(a);
 	signals_take(a);
+	if (w->leaving)
+		retire(a);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/num.h"
 #include "lib/checks.h"
+#include "lib/guardian.h"
 #include "lib/handle.h"
 #include "lib/health.h"
 #include "lib/journal.h"
@@ -81,6 +82,13 @@ nds_route_stream_body(struct nds_route *route)
 {
 	if (route != NULL)
 		route->stream_body = 1;
+}
+
+void
+nds_route_idempotent(struct nds_route *route)
+{
+	if (route != NULL)
+		route->idempotent = 1;
 }
 
 void
@@ -224,6 +232,8 @@ run_worker(struct nds_app *app)
 	if (w.control_fd >= 0 && app->check_count > 0)
 		order_send(w.control_fd, ORDER_CHECKS,
 		    (uint32_t)app->check_count, -1);
+	if (w.settings.replay == SETTINGS_ON)
+		return guardian_run(&w);
 	return serve_run(&w);
 }
 

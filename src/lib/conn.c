@@ -68,12 +68,35 @@ conn_open(struct conn *c, struct slot *slot, int fd, int timeout_ms)
 	slot->capture_used = 0;
 	slot->answer_used = 0;
 	slot->tries = 0;
+	slot->flags = 0;
+	slot->boundary = 1;
 	c->accepted_us = clock_us();
 	c->deadline_ms = c->accepted_us / 1000 + timeout_ms;
 	slot->started_ms = c->accepted_us / 1000;
 	slot->deadline_ms = c->deadline_ms;
 	c->state = SLOT_ACCEPTING;
 	conn_move(c, SLOT_UNREAD);
+}
+
+void
+conn_resume(struct conn *c, struct slot *slot, int timeout_ms)
+{
+	uint32_t tries = slot->tries, flags = slot->flags;
+	uint32_t used = slot->capture_used;
+	int64_t started_ms = slot->started_ms, deadline_ms = slot->deadline_ms;
+
+	slot->state = SLOT_ACCEPTING;
+	conn_open(c, slot, slot->fd, timeout_ms);
+	slot->tries = tries;
+	slot->flags = flags;
+	slot->capture_used = used;
+	c->is_probe = (flags & SLOT_PROBE) != 0;
+	if (started_ms == 0) /* it died before it could say when */
+		return;
+	c->accepted_us = started_ms * 1000;
+	c->deadline_ms = deadline_ms;
+	slot->started_ms = started_ms;
+	slot->deadline_ms = deadline_ms;
 }
 
 /* ---- receiving ---------------------------------------------------------- */
@@ -237,6 +260,22 @@ conn_read(struct conn *c)
 	if (conn_move(c, SLOT_RUNNING) < 0)
 		return refuse(c, 0, NULL);
 	return c->fd;
+}
+
+/* The whole request is in the capture; what of it still waits in the socket has
+ * to go, lest it be taken for another. */
+int
+conn_replay(struct conn *c)
+{
+	struct slot *s = c->slot;
+
+	while (recv(c->fd, spare, sizeof(spare), MSG_DONTWAIT) > 0)
+		;
+	c->received_bytes = s->capture_used;
+	if (wire_scan(&c->scan, slot_capture(s), s->capture_used,
+		s->capture_bytes) != WIRE_WHOLE)
+		return refuse(c, 502, "the captured request is not whole");
+	return feed(c);
 }
 
 /* How much more than the PARAMS libfcgi took is known only for its first read;
@@ -404,6 +443,7 @@ conn_close(struct conn *c)
 		let_go(c);
 	c->fd = -1;
 	s->fd = -1;
+	memset(slot_capture(s), 0, s->capture_used); /* others' secrets */
 	s->started_ms = 0;
 	s->deadline_ms = 0;
 	s->request_id[0] = '\0';

@@ -46,6 +46,12 @@ int conn_init(void);
  * and set its deadline.  fd is the connection's from here on. */
 void conn_open(struct conn *c, struct slot *slot, int fd, int timeout_ms);
 
+/* Go on with the connection that the slot holds, after the death of the worker
+ * that had it: unread, or (conn_read() then feeds the captured request again)
+ * running.  Its deadline stays. */
+void conn_resume(struct conn *c, struct slot *slot, int timeout_ms);
+int conn_replay(struct conn *c);
+
 /* Read until the PARAMS are whole and valid; the state is then RUNNING.
  * Returns the fd from which libfcgi may read them without blocking: the
  * connection itself when one whole request waits there, else a copy that ends

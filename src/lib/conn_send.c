@@ -68,9 +68,13 @@ static int
 batch_send(struct batch *b)
 {
 	size_t used = b->used;
+	int result;
 
 	b->used = b->records = 0;
-	return send_all(b->conn, b->iov, used);
+	atomic_store(&b->conn->slot->boundary, 0);
+	result = send_all(b->conn, b->iov, used);
+	atomic_store(&b->conn->slot->boundary, result == 0);
+	return result;
 }
 
 static int

@@ -167,6 +167,21 @@ handler_failed(struct exchange *x, int rc)
 	return 500;
 }
 
+/* From here on the handler may do what must not be done twice (RFC 9110,
+ * 9.2.2: idempotent methods). */
+static void
+forbid_replay(const struct exchange *x, const struct nds_route *route)
+{
+	static const char *const idempotent[] = {"GET", "HEAD", "OPTIONS",
+	    "PUT", "DELETE"};
+
+	for (size_t i = 0; i < sizeof(idempotent) / sizeof(idempotent[0]); i++)
+		if (strcmp(request.method, idempotent[i]) == 0)
+			return;
+	if (!route->idempotent)
+		atomic_fetch_or(&x->conn->slot->flags, SLOT_ONCE);
+}
+
 /* Returns 0 when an answer stands, the status that refuses, or -1. */
 static int
 exchange_route(struct exchange *x)
@@ -183,6 +198,7 @@ exchange_route(struct exchange *x)
 	    (uint64_t)x->app->settings.max_body_bytes, &x->why);
 	if (rc != 0)
 		return rc;
+	forbid_replay(x, match.route);
 	journal_enter(&request);
 	rc = match.route->handler(&request, &response);
 	if (rc != 0 || !response_complete(&response))

@@ -69,6 +69,11 @@ void nds_route_stream_body(struct nds_route *route);
  * request is answered 413.  0 = no limit (streamed bodies alone). */
 void nds_route_max_body(struct nds_route *route, uint64_t bytes);
 
+/* The handler may be run a second time for one request when its worker died in
+ * the middle of the first, although the method (POST, PATCH) does not say so.
+ * NULL is accepted. */
+void nds_route_idempotent(struct nds_route *route);
+
 /* A check of a dependency, run apart from every request and every probe, in a
  * process of its own.  It returns 0 when the dependency answers; otherwise, or
  * when it takes longer than timeout_ms, /ready turns 503 and shows message,
@@ -158,6 +163,10 @@ int64_t nds_content_length(const struct nds_request *req);
 /* Milliseconds left until the deadline of this request, 0 when it has
  * passed. */
 int64_t nds_deadline_left_ms(const struct nds_request *req);
+
+/* 1 when this request is run for the second time, because the worker that ran
+ * it first died; what that one did may have happened.  Else 0. */
+int nds_is_replay(const struct nds_request *req);
 
 /* 1 when the client (the front) has closed the connection or aborted, so that
  * nobody waits for the answer; else 0. One system call. */

@@ -160,7 +160,10 @@ request_begin(struct nds_request *req, struct conn *conn, char **envp,
 	int status;
 
 	request_reset(req, conn, envp);
-	ident_request(req->request_id, nds_header(req, "x-request-id"));
+	value = nds_header(req, "x-request-id");
+	if (nds_is_replay(req)) /* one request, one id */
+		value = conn->slot->request_id;
+	ident_request(req->request_id, value);
 	memcpy(conn->slot->request_id, req->request_id,
 	    sizeof(req->request_id));
 	ident_trace(&req->trace, nds_header(req, "traceparent"));
@@ -237,6 +240,12 @@ nds_deadline_left_ms(const struct nds_request *req)
 	int64_t left = req->conn->deadline_ms - clock_ms();
 
 	return left > 0 ? left : 0;
+}
+
+int
+nds_is_replay(const struct nds_request *req)
+{
+	return atomic_load(&req->conn->slot->tries) > 0;
 }
 
 int

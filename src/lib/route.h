@@ -43,6 +43,7 @@ struct nds_route {
 		int rest;
 	} param[ROUTE_PARAMS_MAX];
 	int stream_body;
+	int idempotent;	   /* may be run again, whatever the method */
 	int has_max_body;
 	uint64_t max_body; /* 0 = no limit */
 	int probe_only;	   /* there for ORDER_PROBE connections alone */

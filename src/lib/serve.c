@@ -59,6 +59,7 @@ slot_open(struct worker *w, struct nds_error *err)
 	w->slot->fd = -1;
 	w->slot->state = SLOT_ACCEPTING;
 	w->slot->worker_pid = getpid();
+	w->slot->guardian_pid = 0;
 	return 0;
 }
 
@@ -187,26 +188,47 @@ serve_request(struct worker *w, struct conn *c, int from_fd)
 		count(&w->slot->count.bad_input, 1);
 }
 
-/* Returns -1 when the slot is no longer ours. */
+/* Serve the request on c, of which from_fd (-1: it could not be read) is what
+ * libfcgi reads. Returns -1 when the slot is no longer ours. */
+static int
+serve_open(struct worker *w, struct conn *c, int from_fd)
+{
+	int result;
+
+	if (from_fd < 0)
+		serve_refused(w, c);
+	else
+		serve_request(w, c, from_fd);
+	result = conn_close(c);
+	count(&w->slot->count.busy_us,
+	    (uint64_t)(clock_us() - c->accepted_us));
+	return result;
+}
+
 static int
 serve_connection(struct worker *w, int fd, int is_probe)
 {
-	struct slot_counters *counters = &w->slot->count;
 	struct conn c;
-	int from_fd, result;
 
 	conn_open(&c, w->slot, fd, (int)w->settings.request_timeout_ms);
 	c.is_probe = is_probe;
-	if (!is_probe)
-		count(&counters->accepted, 1);
-	from_fd = conn_read(&c);
-	if (from_fd < 0)
-		serve_refused(w, &c);
+	if (is_probe)
+		atomic_store(&w->slot->flags, SLOT_PROBE);
 	else
-		serve_request(w, &c, from_fd);
-	result = conn_close(&c);
-	count(&counters->busy_us, (uint64_t)(clock_us() - c.accepted_us));
-	return result;
+		count(&w->slot->count.accepted, 1);
+	return serve_open(w, &c, conn_read(&c));
+}
+
+/* Serve what the last worker of this slot died of, or with. */
+static int
+serve_resumed(struct worker *w)
+{
+	struct conn c;
+
+	conn_resume(&c, w->slot, (int)w->settings.request_timeout_ms);
+	if (w->resume == RESCUE_REPLAY)
+		return serve_open(w, &c, conn_replay(&c));
+	return serve_open(w, &c, conn_read(&c));
 }
 
 /* ---- forks --------------------------------------------------------------- */
@@ -258,6 +280,8 @@ serve_run(struct worker *w)
 	int fd, is_probe;
 
 	if (serve_start(w, &a) < 0)
+		return 1;
+	if (w->resume != RESCUE_NOTHING && serve_resumed(w) < 0)
 		return 1;
 	while ((fd = accept_next(&a, &is_probe)) >= 0)
 		if (serve_connection(w, fd, is_probe) < 0)

@@ -8,6 +8,7 @@
 #define LIB_SERVE_H
 
 #include "base/error.h"
+#include "lib/rescue.h"
 #include "proto/board.h"
 #include "proto/settings.h"
 
@@ -24,6 +25,10 @@ struct worker {
 	/* Where ndsd keeps this listener; "" without ndsd.  Once ndsd is gone
 	 * and another socket stands there, this worker leaves. */
 	char listen_path[SETTINGS_TEXT_MAX + 16];
+
+	/* What a dead worker of this slot left to its successor. */
+	enum rescue resume;
+	int leaving; /* empty the queue and leave, as after ORDER_RETIRE */
 };
 
 /* Take the fds named in the environment, map slot and pool, move the listener

@@ -18,7 +18,7 @@
 #include "proto/store.h"
 #include "proto/wire.h"
 
-#define SLOT_CAPTURE_BYTES 65536
+#define SLOT_CAPTURE_BYTES 65536 /* at least: PARAMS must fit as well */
 #define SLOT_ANSWER_BYTES 65536
 #define SLOT_RING_BYTES 262144
 
@@ -47,9 +47,12 @@ segment_name(const struct slot_process *s, char name[STORE_NAME_BYTES])
 static int
 segment_make(struct slot_process *s, struct nds_error *err)
 {
+	int64_t capture = s->sup->state->settings.replay_bytes;
 	char name[STORE_NAME_BYTES];
 
-	s->segment_fd = board_slot_new(s->number, SLOT_CAPTURE_BYTES,
+	if (capture < SLOT_CAPTURE_BYTES)
+		capture = SLOT_CAPTURE_BYTES;
+	s->segment_fd = board_slot_new(s->number, (uint32_t)capture,
 	    SLOT_ANSWER_BYTES, SLOT_RING_BYTES, err);
 	if (s->segment_fd < 0)
 		return -1;
@@ -144,6 +147,18 @@ probe_begin(struct slot_process *s)
 
 /* ---- orders from the worker --------------------------------------------- */
 
+/* The guardian has logged it and starts the next worker, which does not know
+ * what the dead one had been told. */
+static void
+slot_worker_died(struct slot_process *s)
+{
+	atomic_fetch_add(&s->sup->board->workers_died, 1);
+	if (slot_place(s)->state == POOL_RETIRING)
+		slot_retire(s);
+	else if (slot_place(s)->state == POOL_STARTING)
+		probe_begin(s);
+}
+
 static void
 slot_order(struct slot_process *s, const struct order *order)
 {
@@ -159,6 +174,9 @@ slot_order(struct slot_process *s, const struct order *order)
 	case ORDER_CHECKS:
 		state->program_checks = order->value;
 		helper_program_known(s->sup);
+		break;
+	case ORDER_DIED:
+		slot_worker_died(s);
 		break;
 	case ORDER_POKE:
 		logs_collect(&s->sup->logs, s->map);
@@ -322,6 +340,26 @@ log_death(struct slot_process *s, int status)
 	    (long long)lived % 1000 / 100, (long long)wait);
 }
 
+/* The guardian died and its worker lives: it finishes what it has and leaves.
+ * Its slot must not be used before. */
+static int
+outlived_by_worker(struct slot_process *s)
+{
+	struct pool_place *at = slot_place(s);
+	int32_t worker = atomic_load(&s->map->worker_pid);
+
+	if (worker <= 0 || worker == at->pid || kill(worker, 0) < 0)
+		return 0;
+	if (!at->killed)
+		log_warnx("worker %u: its guardian (pid %d) died, pid %d "
+			  "finishes its request and leaves",
+		    s->number, at->pid, worker);
+	at->pid = worker;
+	at->state = POOL_RETIRING;
+	at->since_ms = clock_ms();
+	return 1;
+}
+
 void
 slot_dead(struct slot_process *s, int status)
 {
@@ -330,6 +368,8 @@ slot_dead(struct slot_process *s, int status)
 	char name[STORE_NAME_BYTES];
 
 	logs_collect(&s->sup->logs, s->map);
+	if (outlived_by_worker(s))
+		return;
 	probe_end(s);
 	process_close(&s->process, &s->sup->loop);
 	process_store_name(&s->process, "control", name);

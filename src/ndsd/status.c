@@ -92,7 +92,7 @@ counters_json(const struct supervisor *sup)
 
 	status_sum(sup, &c);
 	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,"
-			 "s:I,s:I}",
+			 "s:I,s:I,s:I,s:I,s:I,s:I}",
 	    "accepted", (json_int_t)c.accepted, "requests",
 	    (json_int_t)c.requests, "status_1xx", (json_int_t)c.status[1],
 	    "status_2xx", (json_int_t)c.status[2], "status_3xx",
@@ -103,7 +103,9 @@ counters_json(const struct supervisor *sup)
 	    (json_int_t)c.bytes_out, "log_dropped",
 	    (json_int_t)(c.log_dropped + sup->logs.dropped),
 	    "workers_spawned", (json_int_t)b->workers_spawned, "workers_died",
-	    (json_int_t)b->workers_died);
+	    (json_int_t)b->workers_died, "replayed", (json_int_t)c.replayed,
+	    "delivered", (json_int_t)c.delivered, "lost", (json_int_t)c.lost,
+	    "expired", (json_int_t)c.expired);
 }
 
 json_t *

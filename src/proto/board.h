@@ -48,6 +48,10 @@ enum slot_state {
 	    1000000, 2000000, 5000000, 10000000, 20000000, 60000000}
 #define BOARD_LATENCY_BUCKETS 16
 
+/* Of the request that a slot holds. */
+#define SLOT_PROBE 1u /* came by ORDER_PROBE */
+#define SLOT_ONCE 2u  /* its handler may have done what must not be repeated */
+
 #define SLOT_MAGIC 0x5344534eu /* "NSDS" */
 #define SLOT_VERSION 1
 
@@ -63,6 +67,11 @@ struct slot_counters {		     /* all only ever grow */
 	_Atomic uint64_t log_dropped; /* log lines that found the ring full */
 	_Atomic uint64_t latency[BOARD_LATENCY_BUCKETS];
 	_Atomic uint64_t latency_us;  /* sum over the histogram */
+	/* by the guardian, of workers that died or hung: */
+	_Atomic uint64_t replayed;  /* requests run again */
+	_Atomic uint64_t delivered; /* finished answers it settled */
+	_Atomic uint64_t lost;	    /* answered 502, or broken off */
+	_Atomic uint64_t expired;   /* taken away at their deadline: 504 */
 };
 
 struct slot {
@@ -84,6 +93,8 @@ struct slot {
 	_Atomic uint32_t tries;		     /* replays so far */
 	_Atomic uint32_t capture_used;	     /* bytes of the captured request */
 	_Atomic uint32_t answer_used;	     /* bytes of the finished answer */
+	_Atomic uint32_t flags;		     /* SLOT_ONCE … of this request */
+	_Atomic uint32_t boundary;	     /* a stream stands between records */
 	_Atomic int64_t started_ms;	     /* this request; 0 = idle */
 	_Atomic int64_t deadline_ms;	     /* this request; 0 = none */
 	char request_id[64];		     /* of this request, terminated */

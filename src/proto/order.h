@@ -19,7 +19,9 @@ enum order_type {
 	/* responder to ndsd */
 	ORDER_HELLO = 64, /* value = ORDER_VERSION: this program is libnds's */
 	ORDER_CHECKS,	  /* value = dependency checks it has registered */
-	ORDER_POKE	  /* the log ring is filling: empty it */
+	ORDER_POKE,	  /* the log ring is filling: empty it */
+	ORDER_DIED	  /* value = wait status: a worker is dead, its guardian
+			     starts the next; repeat what it was told */
 };
 
 #define ORDER_VERSION 1

@@ -44,6 +44,8 @@ struct settings {
 	int64_t log_level;  /* enum log_level of base/log.h */
 	int64_t log_format; /* enum settings_log_format */
 	int64_t diagnostic_routes; /* enum settings_switch */
+	int64_t replay;		   /* enum settings_switch: guardians */
+	int64_t replay_bytes;
 };
 
 struct settings_row {

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/guardian.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/sig.h"
+#include "lib/nds.h"
+#include "proto/order.h"
+
+#define GRACE_MS 50 /* a worker ends what it can at the deadline itself */
+#define AGAIN_MS 100 /* an overdue one that could not be taken */
+#define RETRY_FIRST_MS 100
+#define RETRY_MAX_MS 5000
+#define OWN_FDS_MAX 256
+
+/* A descriptor that was there before the split.  It is what it was only as
+ * long as device and inode say so: a handler may close a number that is not
+ * its own and open another file under it. */
+struct own_fd {
+	int fd;
+	dev_t dev;
+	ino_t ino;
+};
+
+struct guardian {
+	struct worker *worker;
+	struct own_fd own[OWN_FDS_MAX];
+	size_t own_count;
+	sigset_t wait_set, child_set, open_mask;
+	pid_t pid;	   /* of the worker */
+	int64_t born_ms;   /* of the worker */
+	uint64_t answered; /* by the slot when it was born */
+	unsigned failures; /* deaths in a row without one answer */
+};
+
+/* ---- descriptors --------------------------------------------------------- */
+
+typedef void (*fd_visit)(struct guardian *g, int fd);
+
+static void
+visit_fds(struct guardian *g, fd_visit visit)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	if (dir == NULL) {
+		for (int fd = 0; fd < 1024; fd++)
+			visit(g, fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.' &&
+		    atoi(entry->d_name) != dirfd(dir))
+			visit(g, atoi(entry->d_name));
+	closedir(dir);
+}
+
+static void
+note_own(struct guardian *g, int fd)
+{
+	struct stat st;
+
+	if (g->own_count < OWN_FDS_MAX && fstat(fd, &st) == 0)
+		g->own[g->own_count++] =
+		    (struct own_fd){fd, st.st_dev, st.st_ino};
+}
+
+static int
+is_own(const struct guardian *g, int fd)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < g->own_count; i++)
+		if (g->own[i].fd == fd)
+			return fstat(fd, &st) == 0 &&
+			    st.st_dev == g->own[i].dev &&
+			    st.st_ino == g->own[i].ino;
+	return 0;
+}
+
+/* Its locks go with it: POSIX record locks belong to the shared table. */
+static void
+close_foreign(struct guardian *g, int fd)
+{
+	if (!is_own(g, fd) && fd != atomic_load(&g->worker->slot->fd))
+		close(fd);
+}
+
+/* ---- the split ----------------------------------------------------------- */
+
+static int
+thread_count(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	int count = 0;
+
+	if (dir == NULL)
+		return 1;
+	while ((entry = readdir(dir)) != NULL)
+		count += entry->d_name[0] != '.';
+	closedir(dir);
+	return count;
+}
+
+/* As fork(2), with one table of descriptors.  The C library keeps the thread's
+ * id in memory; without the kernel's help a child's abort(3) would signal its
+ * parent's.  The id's place is asked for in both argument orders of clone(2),
+ * of which the other one is ignored here. */
+static pid_t
+split(void)
+{
+	unsigned long flags = CLONE_FILES | SIGCHLD;
+	int *tid = NULL;
+
+#if defined(__s390__)
+	errno = ENOSYS;
+	return -1;
+#else
+	if (prctl(PR_GET_TID_ADDRESS, &tid) == 0 && tid != NULL)
+		flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+	return (pid_t)syscall(SYS_clone, flags, NULL, NULL, tid, tid);
+#endif
+}
+
+/* Should the guardian die, the worker finishes what it has and leaves. */
+static void
+worker_begin(struct guardian *g, pid_t guardian_pid)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != guardian_pid)
+		raise(SIGTERM);
+	sigprocmask(SIG_SETMASK, &g->open_mask, NULL);
+	atomic_store(&g->worker->slot->worker_pid, (int32_t)getpid());
+}
+
+/* ---- waiting ------------------------------------------------------------- */
+
+/* Told to leave by a signal: this worker, and any that follows it. */
+static void
+pass_signal(struct guardian *g, int sig)
+{
+	if (sig == SIGCHLD)
+		return;
+	g->worker->leaving = 1;
+	kill(g->pid, SIGTERM);
+}
+
+/* No request that begins from now on can be due earlier than a timeout from
+ * now, so nobody need tell the guardian that one has begun. */
+static int64_t
+next_look_ms(const struct guardian *g)
+{
+	int64_t due = atomic_load(&g->worker->slot->deadline_ms);
+	int64_t now = clock_ms();
+
+	if (due == 0)
+		return now + g->worker->settings.request_timeout_ms;
+	return due + GRACE_MS > now ? due + GRACE_MS : now + AGAIN_MS;
+}
+
+/* Held still while its request is taken from it, so that the two never write
+ * to the connection or to the log ring at once. */
+static void
+expire_overdue(struct guardian *g)
+{
+	static const struct timespec moment = {0, 20000000};
+	struct slot *s = g->worker->slot;
+	int64_t due = atomic_load(&s->deadline_ms);
+
+	if (due == 0 || clock_ms() < due + GRACE_MS)
+		return;
+	kill(g->pid, SIGSTOP);
+	sigtimedwait(&g->child_set, NULL, &moment);
+	if (!rescue_expired(s)) {
+		kill(g->pid, SIGCONT);
+		return;
+	}
+	nds_log(NDS_WARN, "worker %u (pid %d) hung in a request past its "
+			  "deadline, killed",
+	    s->number, g->pid);
+	kill(g->pid, SIGKILL);
+}
+
+static int
+wait_dead(struct guardian *g)
+{
+	int status;
+
+	for (;;) {
+		int left = clock_left(next_look_ms(g), 60000);
+		struct timespec ts = {left / 1000, left % 1000 * 1000000L};
+		int sig = sigtimedwait(&g->wait_set, NULL, &ts);
+
+		if (sig > 0)
+			pass_signal(g, sig);
+		if (waitpid(g->pid, &status, WNOHANG) == g->pid)
+			return status;
+		expire_overdue(g);
+	}
+}
+
+/* Children that a dead worker left behind: the guardian is their reaper. */
+static void
+bury_children(void)
+{
+	char path[64], list[4096], *at = list, *end;
+	FILE *file;
+	size_t bytes;
+	long pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	file = fopen(path, "re");
+	if (file == NULL)
+		return;
+	bytes = fread(list, 1, sizeof(list) - 1, file);
+	fclose(file);
+	list[bytes] = '\0';
+	for (; (pid = strtol(at, &end, 10)) > 0; at = end)
+		kill((pid_t)pid, SIGKILL);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+/* A worker that answered something has proved the program; only those that
+ * die without, one after the other, wait.  The connection they held is settled
+ * by then. */
+static void
+back_off(struct guardian *g)
+{
+	int64_t wait_ms = 0, until;
+
+	if (atomic_load(&g->worker->slot->count.requests) > g->answered)
+		g->failures = 0;
+	if (g->failures++ > 1)
+		wait_ms = RETRY_FIRST_MS
+		    << (g->failures < 9 ? g->failures - 3 : 6);
+	if (wait_ms > RETRY_MAX_MS)
+		wait_ms = RETRY_MAX_MS;
+	until = clock_ms() + wait_ms;
+	while (clock_ms() < until) {
+		int left = clock_left(until, RETRY_MAX_MS);
+		struct timespec ts = {left / 1000, left % 1000 * 1000000L};
+
+		if (sigtimedwait(&g->wait_set, NULL, &ts) == SIGTERM)
+			_exit(0);
+	}
+}
+
+static void
+tell_death(struct guardian *g, int status)
+{
+	int64_t lived = clock_ms() - g->born_ms;
+	struct worker *w = g->worker;
+
+	if (WIFSIGNALED(status))
+		nds_log(NDS_WARN, "worker %u (pid %d) died of %s after "
+				  "%lld.%llds, next one at once",
+		    w->slot->number, g->pid, sig_name(WTERMSIG(status)),
+		    (long long)lived / 1000, (long long)lived % 1000 / 100);
+	else
+		nds_log(NDS_WARN, "worker %u (pid %d) exited with status %d in "
+				  "a request, next one at once",
+		    w->slot->number, g->pid, WEXITSTATUS(status));
+	if (w->control_fd >= 0)
+		order_send(w->control_fd, ORDER_DIED, (uint32_t)status, -1);
+}
+
+/* Returns what the next worker finds; does not return when the worker left by
+ * itself. */
+static enum rescue
+bury(struct guardian *g, int status)
+{
+	struct slot *s = g->worker->slot;
+	enum rescue next;
+
+	if (WIFEXITED(status) && atomic_load(&s->fd) < 0 &&
+	    atomic_load(&s->state) == SLOT_ACCEPTING)
+		_exit(WEXITSTATUS(status));
+	tell_death(g, status);
+	next = rescue_dead(s, g->worker->listen_fd,
+	    (uint32_t)g->worker->settings.replay_bytes);
+	visit_fds(g, close_foreign);
+	bury_children();
+	if (next == RESCUE_NOTHING) {
+		memset(slot_capture(s), 0, atomic_load(&s->capture_used));
+		back_off(g);
+	}
+	if (!is_own(g, g->worker->listen_fd)) {
+		nds_log(NDS_ERROR, "a handler closed the listener: this "
+				   "responder ends");
+		_exit(1);
+	}
+	return next;
+}
+
+static void
+guardian_open(struct guardian *g, struct worker *w)
+{
+	sigset_t async;
+
+	g->worker = w;
+	sigemptyset(&g->child_set);
+	sigaddset(&g->child_set, SIGCHLD);
+	sigemptyset(&g->wait_set);
+	sigaddset(&g->wait_set, SIGCHLD);
+	sigaddset(&g->wait_set, SIGTERM);
+	sigaddset(&g->wait_set, SIGUSR1);
+	sigaddset(&g->wait_set, SIGINT);
+	signal(SIGCHLD, SIG_DFL);
+	sig_async_set(&async);
+	sigprocmask(SIG_BLOCK, &async, &g->open_mask);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	visit_fds(g, note_own);
+	atomic_store(&w->slot->guardian_pid, (int32_t)getpid());
+}
+
+static int
+serve_alone(struct guardian *g, const char *why)
+{
+	nds_log(NDS_WARN, "no guardian (%s): a request dies with its worker",
+	    why);
+	sigprocmask(SIG_SETMASK, &g->open_mask, NULL);
+	atomic_store(&g->worker->slot->guardian_pid, 0);
+	return serve_run(g->worker);
+}
+
+int
+guardian_run(struct worker *w)
+{
+	static struct guardian g;
+	pid_t self = getpid();
+
+	guardian_open(&g, w);
+	if (thread_count() > 1)
+		return serve_alone(&g, "more than one thread before nds_run()");
+	for (;;) {
+		g.born_ms = clock_ms();
+		g.answered = atomic_load(&w->slot->count.requests);
+		g.pid = split();
+		if (g.pid == 0) {
+			worker_begin(&g, self);
+			return serve_run(w);
+		}
+		if (g.pid < 0)
+			return serve_alone(&g, strerror(errno));
+		w->resume = bury(&g, wait_dead(&g));
+	}
+}

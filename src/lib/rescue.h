@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of the connection that a dead (or expired) worker held.  The
+ * slot's state word tells what was on it; everything here is done by the
+ * guardian, which shares the worker's descriptors.
+ */
+#ifndef LIB_RESCUE_H
+#define LIB_RESCUE_H
+
+#include "proto/board.h"
+
+enum rescue {
+	RESCUE_NOTHING, /* no connection, or it is settled */
+	RESCUE_UNREAD,	/* the next worker serves slot->fd from its start */
+	RESCUE_REPLAY	/* the next worker runs the captured request again */
+};
+
+/* Settle the connection of a dead worker.  listen_fd tells an accepted and
+ * never noted connection by its local address; replay_bytes is the largest
+ * capture that is run again.  Answers, breaks off or hands on; slot->fd is -1
+ * unless it is handed on. May block for a moment while the front reads. */
+enum rescue rescue_dead(struct slot *s, int listen_fd, uint32_t replay_bytes);
+
+/* Past its deadline: take the request away from a living worker and answer
+ * 504, or break a stream off.  Returns 1 when it was taken (the worker must
+ * die), 0 when there was nothing to take. */
+int rescue_expired(struct slot *s);
+
+#endif
