@@ -194,6 +194,23 @@ expire_overdue(struct guardian *g)
 	kill(g->pid, SIGKILL);
 }
 
+/* Reap what has died: also what handlers left behind. Returns 1 with the
+ * worker's status when it is among them. */
+static int
+reap(const struct guardian *g, int *status)
+{
+	int found = 0, other;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &other, WNOHANG)) > 0) {
+		if (pid != g->pid)
+			continue;
+		*status = other;
+		found = 1;
+	}
+	return found;
+}
+
 static int
 wait_dead(struct guardian *g)
 {
@@ -206,7 +223,7 @@ wait_dead(struct guardian *g)
 
 		if (sig > 0)
 			pass_signal(g, sig);
-		if (waitpid(g->pid, &status, WNOHANG) == g->pid)
+		if (reap(g, &status))
 			return status;
 		expire_overdue(g);
 	}

@@ -43,7 +43,7 @@ helper_adopt(struct helper *h, int control_fd, int output_fd)
 {
 	h->process.control_fd = control_fd;
 	h->process.output_fd = output_fd;
-	h->was_up = 1;
+	h->was_up = record(h)->pid > 0;
 	if (output_fd >= 0)
 		process_watch_output(&h->process, &h->sup->loop);
 }

@@ -17,7 +17,7 @@
 #include "proto/settings.h"
 
 struct process {
-	const char *name;  /* "worker", "health" …: in log lines, in the store */
+	const char *name;  /* "worker", "health" …: in log lines and store */
 	int number;	   /* of a worker's slot; -1 = there is one alone */
 	int control_fd;	   /* our end of the orders' socket; -1 = none */
 	int output_fd;	   /* our end of the pipe from stdout and stderr */

@@ -316,6 +316,7 @@ slot_kill(struct slot_process *s)
 	log_warnx("worker %u (pid %d) does not %s in time, killed", s->number,
 	    pid,
 	    slot_place(s)->state == POOL_STARTING ? "become ready" : "finish");
+	s->sup->state->killed += s->sup->state->pool.stopping;
 	if (pid > 0 && kill(-pid, SIGKILL) < 0)
 		kill(pid, SIGKILL);
 }

@@ -94,7 +94,7 @@ struct slot {
 	_Atomic uint32_t capture_used;	     /* bytes of the captured request */
 	_Atomic uint32_t answer_used;	     /* bytes of the finished answer */
 	_Atomic uint32_t flags;		     /* SLOT_ONCE … of this request */
-	_Atomic uint32_t boundary;	     /* a stream stands between records */
+	_Atomic uint32_t boundary; /* a stream stands between records */
 	_Atomic int64_t started_ms;	     /* this request; 0 = idle */
 	_Atomic int64_t deadline_ms;	     /* this request; 0 = none */
 	char request_id[64];		     /* of this request, terminated */

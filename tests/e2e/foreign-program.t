@@ -23,14 +23,22 @@ kill -KILL "$victim"
 replaced() { [ "$(workers | wc -w)" = 2 ] && ! grep -qw "$victim" <<<"$(workers)"; }
 ok "a dead one is replaced" wait_until 5 replaced
 ok "scale works" ctl scale 3
-ctl scale 2 >/dev/null
+ctl scale 2 >/dev/null 2>&1
 ok "drain works" ctl drain
 ask --path /ready "$health"
 is "/ready is 503 while draining" "$status_code" 503
 ctl undrain >/dev/null
-peer --path /slow --query ms=700 --timeout 20000 "$app" >"$tmp/flight" &
+from=$(now_ms)
+ctl drain --wait >/dev/null 2>&1
+ok "a drain lasts APP_DRAIN_MAX, since its traffic cannot be seen" \
+    test $(($(now_ms) - from)) -ge 950
+ctl undrain >/dev/null
+ctl scale 1 >/dev/null 2>&1
+peer --path /slow --query ms=$((1200 * scale)) --timeout 20000 "$app" \
+    >"$tmp/flight" &
 flight=$!
-wait_until 1 false
+busy() { not asks 200 --timeout 300 "$app"; }
+wait_until 5 busy
 stop_is 0 "it stops with status 0"
 wait "$flight"
 like "a request in flight was answered" "$(<"$tmp/flight")" '^status 200'

@@ -38,7 +38,8 @@ for sig in KILL SEGV ABRT; do
 	took=$(($(now_ms) - from))
 	ok "at once ($took ms)" test "$took" -lt $((250 * scale))
 	ok "the other one lives" grep -qw "$other" <<<"$(workers)"
-	like "its death is told" "$(grep "$victim" "$tmp/ndsd.log")" "SIG$sig"
+	like "its death is told, and the next start" \
+	    "$(grep "$victim" "$tmp/ndsd.log")" "SIG$sig.*next start in 0ms"
 done
 is "each death is counted" "$(field .counters.workers_died)" 3
 

@@ -72,7 +72,7 @@ pair(struct peer *p, const char *text)
 	p->pairs[p->pair_count++] = text;
 }
 
-/* "X-Thing: value" becomes HTTP_X_THING=value; kept until exit. */
+/* "X-Thing: value" becomes HTTP_X_THING=value. */
 static void
 header(struct peer *p, const char *text)
 {
@@ -239,7 +239,7 @@ many(const struct peer *what, struct tally *tally)
 int
 main(int argc, char **argv)
 {
-	struct peer p = {.method = "GET", .path = "/", .query = "", .id = 1,
+	static struct peer p = {.method = "GET", .path = "/", .query = "", .id = 1,
 	    .stdin_id = 1, .version = 1, .role = 1, .first_type = PEER_BEGIN,
 	    .announce = -1, .management = -1, .cut_at = SIZE_MAX,
 	    .limit = 64u << 20, .timeout_ms = 10000, .repeat = 1};
