@@ -84,7 +84,7 @@ export APP_DRAIN_MIN=0 APP_DRAIN_QUIET=100ms APP_DRAIN_MAX=1
 export APP_SHUTDOWN_TIMEOUT=3 APP_REQUEST_TIMEOUT=1
 ndsd_start -- "$(program tests/peer/bad-responder)" ignore-term
 stop_is 0 "workers that ignore SIGTERM still obey their order"
-export APP_SHUTDOWN_TIMEOUT=4 APP_REQUEST_TIMEOUT=3
+export APP_SHUTDOWN_TIMEOUT=4 APP_REQUEST_TIMEOUT=2
 # A program without libnds that does not hear: nobody can end its work for it.
 ndsd_start -- sh -c 'trap "" TERM; exec tail -f /dev/null'
 from=$(now_ms)

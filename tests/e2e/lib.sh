@@ -64,7 +64,7 @@ diag() {
 	local line
 	while IFS= read -r line; do
 		echo "# $line"
-	done <<<"$*"
+	done < <(LC_ALL=C tr -c '[:print:]\t\n' '?' <<<"$*")
 }
 
 # What the logs have said since they were last shown.

@@ -39,7 +39,7 @@ for sig in KILL SEGV ABRT; do
 	ok "at once ($took ms)" test "$took" -lt $((250 * scale))
 	ok "the other one lives" grep -qw "$other" <<<"$(workers)"
 	like "its death is told, and the next start" \
-	    "$(grep "$victim" "$tmp/ndsd.log")" "SIG$sig.*next start in 0ms"
+	    "$(grep "$victim" "$tmp/ndsd.log")" "SIG$sig.*next one at once"
 done
 is "each death is counted" "$(field .counters.workers_died)" 3
 
@@ -49,9 +49,22 @@ peer --many 2 --repeat 1000 "$app" >"$tmp/many" 2>&1 &
 crowd=$!
 read -r victim _ <<<"$(workers)"
 ask --path /_diag/crash --query signal=11 "$app"
-like "a crash in a request costs that request alone" "$answer" '^no-end'
+is "a request that kills its worker is answered 502" "$status_code" 502
+like "whole" "$answer" '^end 0'
 wait "$crowd"
 is "others are answered meanwhile" "$(sed -n 's/^whole //p' "$tmp/many")" 2000
+wait_until 5 whole
+
+# One that did nothing wrong is served to its end by the next worker.
+busy_worker() { field '[.workers[]|select(.state=="busy")|.pid]|first//empty'; }
+has_busy() { [ -n "$(busy_worker)" ]; }
+peer --path /_diag/work --query ms=$((400 * scale)) --timeout 20000 "$app" \
+    >"$tmp/flight" &
+flight=$!
+wait_until 5 has_busy
+kill -KILL "$(busy_worker)"
+wait "$flight"
+like "a GET whose worker was killed is answered" "$(<"$tmp/flight")" '^status 200'
 wait_until 5 whole
 
 # Descriptors of the dead are given back.

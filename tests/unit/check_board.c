@@ -403,7 +403,7 @@ START_TEST(a_listener_replaces_a_socket_and_nothing_else)
 	    &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, "is not a socket"));
 	unlink(path);
-	memset(path + strlen(path), 'x', 120);
+	memset(path + strlen(path), 'x', sizeof(path) - strlen(path));
 	path[sizeof(path) - 1] = '\0';
 	ck_assert_int_eq(sock_listen(path, 0600, (gid_t)-1, 8,
 	    &err), -1);

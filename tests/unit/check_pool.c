@@ -319,10 +319,10 @@ main(void)
 {
 	Suite *suite = suite_create("pool");
 	TCase *cases = tcase_create("policy");
+	TCase *walks = tcase_create("walk");
 	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(cases, setup, NULL);
-	tcase_set_timeout(cases, 120);
 	tcase_add_test(cases, starts_the_wanted_number_at_once);
 	tcase_add_test(cases, replaces_a_proven_worker_at_once);
 	tcase_add_test(cases, backs_off_when_workers_die_young);
@@ -337,9 +337,13 @@ main(void)
 	tcase_add_test(cases,
 	    an_outdated_worker_that_never_got_ready_goes_at_once);
 	tcase_add_test(cases, stop_retires_all_and_starts_none);
-	tcase_add_test(cases, a_random_walk_never_breaks_the_invariants);
-	tcase_add_test(cases, after_any_walk_the_pool_becomes_whole_again);
 	suite_add_tcase(suite, cases);
+	tcase_add_checked_fixture(walks, setup, NULL);
+	tcase_set_timeout(walks, 120);
+	tcase_set_tags(walks, "long");
+	tcase_add_test(walks, a_random_walk_never_breaks_the_invariants);
+	tcase_add_test(walks, after_any_walk_the_pool_becomes_whole_again);
+	suite_add_tcase(suite, walks);
 	srunner_run_all(runner, CK_ENV);
 	srunner_free(runner);
 	return 0;
