@@ -62,10 +62,10 @@ requests(FILE *out, const struct report_sums *sums)
 	    "Requests answered, by class of status.");
 	for (int i = 1; i < 6; i++)
 		fprintf(out, "nds_http_requests_total{class=\"%dxx\"} %" PRIu64
-		    "\n", i, sums->status[i]);
-	if (sums->status[0] > 0)
+		    "\n", i, sums->count.status[i]);
+	if (sums->count.status[0] > 0)
 		fprintf(out, "nds_http_requests_total{class=\"other\"} %"
-		    PRIu64 "\n", sums->status[0]);
+		    PRIu64 "\n", sums->count.status[0]);
 }
 
 static void
@@ -78,14 +78,14 @@ latency(FILE *out, const struct report_sums *sums)
 
 	family(out, name, "histogram", "Time from accept to answer.");
 	for (int i = 0; i < BOARD_LATENCY_BUCKETS - 1; i++) {
-		count += sums->latency[i];
+		count += sums->count.latency[i];
 		fprintf(out, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name,
 		    edge(edges[i], text), count);
 	}
-	count += sums->latency[BOARD_LATENCY_BUCKETS - 1];
+	count += sums->count.latency[BOARD_LATENCY_BUCKETS - 1];
 	fprintf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count);
 	seconds_us(out, "nds_http_request_duration_seconds_sum",
-	    sums->latency_us);
+	    sums->count.latency_us);
 	fprintf(out, "%s_count %" PRIu64 "\n", name, count);
 }
 
@@ -94,20 +94,28 @@ traffic(FILE *out, const struct report_sums *sums)
 {
 	requests(out, sums);
 	latency(out, sums);
-	counter(out, "nds_connections_accepted_total", sums->accepted,
+	counter(out, "nds_connections_accepted_total", sums->count.accepted,
 	    "Connections taken off the application's listener.");
-	counter(out, "nds_connections_refused_total", sums->bad_input,
+	counter(out, "nds_connections_refused_total", sums->count.bad_input,
 	    "Connections refused for what they sent.");
-	counter(out, "nds_requests_cancelled_total", sums->cancelled,
+	counter(out, "nds_requests_cancelled_total", sums->count.cancelled,
 	    "Requests whose peer was gone before the answer.");
-	counter(out, "nds_received_bytes_total", sums->bytes_in,
+	counter(out, "nds_requests_replayed_total", sums->count.replayed,
+	    "Requests run again because their worker died.");
+	counter(out, "nds_answers_delivered_total", sums->count.delivered,
+	    "Finished answers whose worker died while they were sent.");
+	counter(out, "nds_requests_lost_total", sums->count.lost,
+	    "Requests answered 502 or broken off: their worker died.");
+	counter(out, "nds_deadline_exceeded_total", sums->count.expired,
+	    "Requests answered 504 at their deadline.");
+	counter(out, "nds_received_bytes_total", sums->count.bytes_in,
 	    "Bytes of requests, FastCGI framing included.");
-	counter(out, "nds_sent_bytes_total", sums->bytes_out,
+	counter(out, "nds_sent_bytes_total", sums->count.bytes_out,
 	    "Bytes of answers, FastCGI framing included.");
 	family(out, "nds_workers_busy_seconds_total", "counter",
 	    "Time that workers spent on connections.");
-	seconds_us(out, "nds_workers_busy_seconds_total", sums->busy_us);
-	counter(out, "nds_log_lines_dropped_total", sums->log_dropped,
+	seconds_us(out, "nds_workers_busy_seconds_total", sums->count.busy_us);
+	counter(out, "nds_log_lines_dropped_total", sums->count.log_dropped,
 	    "Log lines that found their ring full.");
 }
 

@@ -11,13 +11,13 @@
 #include <string.h>
 
 #include "lib/text.h"
+#include "proto/counters.h"
 
 #define READ_TRIES 1000 /* a write of a check takes well under a microsecond */
 
 void
 report_sum(const struct report *r, struct report_sums *sums)
 {
-	const struct slot_counters *c;
 	const struct slot *s;
 
 	memset(sums, 0, sizeof(*sums));
@@ -25,20 +25,7 @@ report_sum(const struct report *r, struct report_sums *sums)
 		s = r->slot[i];
 		if (s == NULL)
 			continue;
-		c = &s->count;
-		sums->accepted += c->accepted;
-		sums->requests += c->requests;
-		sums->bad_input += c->bad_input;
-		sums->cancelled += c->cancelled;
-		sums->bytes_in += c->bytes_in;
-		sums->bytes_out += c->bytes_out;
-		sums->busy_us += c->busy_us;
-		sums->log_dropped += c->log_dropped;
-		sums->latency_us += c->latency_us;
-		for (int j = 0; j < 6; j++)
-			sums->status[j] += c->status[j];
-		for (int j = 0; j < BOARD_LATENCY_BUCKETS; j++)
-			sums->latency[j] += c->latency[j];
+		counters_add(&sums->count, &s->count);
 		if (s->worker_pid > 0 && s->started_ms != 0)
 			sums->busy++;
 		else if (s->worker_pid > 0)
@@ -255,24 +242,13 @@ counters(const struct report *r)
 {
 	struct report_sums sums;
 	json_t *c;
-	char name[16];
 
 	report_sum(r, &sums);
-	c = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-	    "accepted", (json_int_t)sums.accepted,
-	    "requests", (json_int_t)sums.requests,
-	    "bad_input", (json_int_t)sums.bad_input,
-	    "cancelled", (json_int_t)sums.cancelled,
-	    "bytes_in", (json_int_t)sums.bytes_in,
-	    "bytes_out", (json_int_t)sums.bytes_out,
-	    "log_dropped", (json_int_t)sums.log_dropped,
-	    "workers_spawned", (json_int_t)r->pool->workers_spawned,
-	    "workers_died", (json_int_t)r->pool->workers_died);
-	for (int i = 1; i < 6; i++) {
-		snprintf(name, sizeof(name), "status_%dxx", i);
-		json_object_set_new(c, name,
-		    json_integer((json_int_t)sums.status[i]));
-	}
+	c = counters_json(&sums.count);
+	json_object_set_new(c, "workers_spawned",
+	    json_integer((json_int_t)r->pool->workers_spawned));
+	json_object_set_new(c, "workers_died",
+	    json_integer((json_int_t)r->pool->workers_died));
 	return c;
 }
 

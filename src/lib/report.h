@@ -23,9 +23,7 @@ struct report {
 
 /* The counters of all slots added up. */
 struct report_sums {
-	uint64_t accepted, requests, status[6], bad_input, cancelled;
-	uint64_t bytes_in, bytes_out, busy_us, log_dropped;
-	uint64_t latency[BOARD_LATENCY_BUCKETS], latency_us;
+	struct slot_counters count;
 	uint32_t busy, idle; /* workers */
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "proto/counters.h"
 
 const char *
 status_word(const struct supervisor *sup)
@@ -18,26 +19,13 @@ status_word(const struct supervisor *sup)
 	return sup->state->pool.was_ready ? "running" : "starting";
 }
 
-/* Every member of slot_counters is a 64-bit counter, so the sum goes over
- * them as an array. */
 void
 status_sum(const struct supervisor *sup, struct slot_counters *sum)
 {
-	_Atomic uint64_t *to = (_Atomic uint64_t *)sum;
-	size_t members = sizeof(*sum) / sizeof(uint64_t);
-
 	memset(sum, 0, sizeof(*sum));
-	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++) {
-		struct slot *map = sup->slot[i].map;
-		_Atomic uint64_t *from;
-
-		if (map == NULL)
-			continue;
-		from = (_Atomic uint64_t *)&map->count;
-		for (size_t m = 0; m < members; m++)
-			to[m] += atomic_load_explicit(&from[m],
-			    memory_order_relaxed);
-	}
+	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++)
+		if (sup->slot[i].map != NULL)
+			counters_add(sum, &sup->slot[i].map->count);
 }
 
 static json_t *
@@ -85,27 +73,19 @@ workers_json(const struct supervisor *sup)
 }
 
 static json_t *
-counters_json(const struct supervisor *sup)
+totals_json(const struct supervisor *sup)
 {
-	struct slot_counters c;
-	struct pool_board *b = sup->board;
+	struct slot_counters sum;
+	json_t *object;
 
-	status_sum(sup, &c);
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,"
-			 "s:I,s:I,s:I,s:I,s:I,s:I}",
-	    "accepted", (json_int_t)c.accepted, "requests",
-	    (json_int_t)c.requests, "status_1xx", (json_int_t)c.status[1],
-	    "status_2xx", (json_int_t)c.status[2], "status_3xx",
-	    (json_int_t)c.status[3], "status_4xx", (json_int_t)c.status[4],
-	    "status_5xx", (json_int_t)c.status[5], "bad_input",
-	    (json_int_t)c.bad_input, "cancelled", (json_int_t)c.cancelled,
-	    "bytes_in", (json_int_t)c.bytes_in, "bytes_out",
-	    (json_int_t)c.bytes_out, "log_dropped",
-	    (json_int_t)(c.log_dropped + sup->logs.dropped),
-	    "workers_spawned", (json_int_t)b->workers_spawned, "workers_died",
-	    (json_int_t)b->workers_died, "replayed", (json_int_t)c.replayed,
-	    "delivered", (json_int_t)c.delivered, "lost", (json_int_t)c.lost,
-	    "expired", (json_int_t)c.expired);
+	status_sum(sup, &sum);
+	sum.log_dropped += sup->logs.dropped;
+	object = counters_json(&sum);
+	json_object_set_new(object, "workers_spawned",
+	    json_integer((json_int_t)sup->board->workers_spawned));
+	json_object_set_new(object, "workers_died",
+	    json_integer((json_int_t)sup->board->workers_died));
+	return object;
 }
 
 json_t *
@@ -127,5 +107,5 @@ status_json(const struct supervisor *sup)
 	    (json_int_t)((clock_ms() - state->started_ms) / 1000), "wanted",
 	    (int)state->pool.wanted, "supervisor", super, "workers",
 	    workers_json(sup), "queue", queue, "counters",
-	    counters_json(sup));
+	    totals_json(sup));
 }

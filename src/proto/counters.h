@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The counters of slots: summed over a pool, and as JSON under their names. */
+#ifndef PROTO_COUNTERS_H
+#define PROTO_COUNTERS_H
+
+#include <jansson.h>
+
+#include "proto/board.h"
+
+/* Add a slot's counters, as they are at this moment, to a sum of one's own
+ * (zeroed to begin). */
+void counters_add(struct slot_counters *sum, const struct slot_counters *from);
+
+/* A new object: every counter but the latencies. */
+json_t *counters_json(const struct slot_counters *sum);
+
+#endif
