@@ -284,22 +284,18 @@ prepare(const struct settings *s, struct keeper *k, struct nds_error *err)
 static int
 start(struct command *c, struct settings *s, char **argv)
 {
-	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	static struct keeper keeper;
 	struct nds_error err;
 
-	if (keeper == NULL) {
-		fprintf(stderr, "ndsd: %s\n", strerror(ENOMEM));
-		return EXIT_REFUSED;
-	}
 	if (find_programs(c, &err) < 0 || check_front(c, s, &err) < 0 ||
-	    prepare(s, keeper, &err) < 0) {
+	    prepare(s, &keeper, &err) < 0) {
 		fprintf(stderr, "ndsd: %s\n", err.text);
 		return EXIT_REFUSED;
 	}
 	if (geteuid() == 0)
 		log_warnx("everything runs as root: set APP_USER to the user "
 			  "that responders should be");
-	return keeper_run(keeper, argv);
+	return keeper_run(&keeper, argv);
 }
 
 /* Started by the keeper: settings and sockets are handed over.  A program that

@@ -90,7 +90,7 @@ probe_judge(struct slot_process *s)
 	    strncmp(answer, "Status: 200", 11) == 0) {
 		pool_ready(&s->sup->state->pool, s->number, clock_ms());
 		log_debugx("worker %u is ready", s->number);
-	} else {
+	} else if (s->probe_bytes > 0) { /* or it died, which is told */
 		log_warnx("worker %u did not answer its readiness request, "
 			  "will be replaced after APP_START_TIMEOUT",
 		    s->number);

@@ -31,7 +31,6 @@ struct client {
 	struct curl_slist *headers;
 	char *id; /* in its place in the headers; NULL = the user sends one */
 	struct outcome seen;
-	int status_lines;
 	SHA2_CTX digest;
 	int64_t due_us;	 /* when it was to be sent: latency counts from here */
 	int64_t idle_until_us;

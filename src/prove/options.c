@@ -15,14 +15,16 @@
 #define COUNT_MAX INT64_C(1000000000000)
 #define DAY_MS INT64_C(86400000)
 
-/* One option: value is NULL where it takes none. */
+/* One option: it sets a flag (value is NULL) or takes a value. */
 struct row {
-	const char *name, *value;
-	char letter; /* 0 = none */
-	const char *help;
+	const char *group; /* begins here; NULL = goes on */
+	char letter;	   /* 0 = none */
+	const char *name, *value, *help;
 	int (*take)(struct options *o, const char *value,
 	    struct nds_error *err);
+	size_t flag; /* offset of an int in struct options */
 };
+#define FLAG(member) NULL, offsetof(struct options, member)
 
 /* ---- what values look like ----------------------------------------------- */
 
@@ -50,14 +52,6 @@ static int
 take_clients(struct options *o, const char *value, struct nds_error *err)
 {
 	return take_whole("--clients", value, CLIENTS_MAX, &o->clients, err);
-}
-
-static int
-take_new(struct options *o, const char *value, struct nds_error *err)
-{
-	(void)value;
-	(void)err;
-	return o->fresh = 1, 0;
 }
 
 static int
@@ -134,14 +128,6 @@ take_data_file(struct options *o, const char *value, struct nds_error *err)
 }
 
 static int
-take_insecure(struct options *o, const char *value, struct nds_error *err)
-{
-	(void)value;
-	(void)err;
-	return o->insecure = 1, 0;
-}
-
-static int
 take_statuses(struct options *o, const char *value, struct nds_error *err)
 {
 	if (options_statuses(value, o->rules.ok) == 0)
@@ -158,22 +144,6 @@ take_hash(struct options *o, const char *value, struct nds_error *err)
 		return error_set(err, "--hash '%s': the SHA-256 of the body "
 		    "as 64 hexadecimal digits", value);
 	return o->hash_given = 1, 0;
-}
-
-static int
-take_first(struct options *o, const char *value, struct nds_error *err)
-{
-	(void)value;
-	(void)err;
-	return o->hash_of_first = 1, 0;
-}
-
-static int
-take_ids(struct options *o, const char *value, struct nds_error *err)
-{
-	(void)value;
-	(void)err;
-	return o->rules.ids = 1, 0;
 }
 
 static int
@@ -197,14 +167,6 @@ take_lead(struct options *o, const char *value, struct nds_error *err)
 }
 
 static int
-take_json(struct options *o, const char *value, struct nds_error *err)
-{
-	(void)value;
-	(void)err;
-	return o->json = 1, 0;
-}
-
-static int
 take_html(struct options *o, const char *value, struct nds_error *err)
 {
 	if (*value == '\0')
@@ -212,90 +174,69 @@ take_html(struct options *o, const char *value, struct nds_error *err)
 	return o->html = value, 0;
 }
 
-static int
-take_help(struct options *o, const char *value, struct nds_error *err)
-{
-	(void)value;
-	(void)err;
-	return o->help = 1, 0;
-}
-
-static int
-take_version(struct options *o, const char *value, struct nds_error *err)
-{
-	(void)value;
-	(void)err;
-	return o->version = 1, 0;
-}
-
 static const struct row rows[] = {
-	{"clients", "N", 'c', "Load:\0"
-	    "clients at once, 1 to 10000; default 8", take_clients},
-	{"new", NULL, 0, "a new connection for each request", take_new},
-	{"rate", "R", 0, "open loop: R requests a second at fixed times; "
+	{"Load", 'c', "clients", "N", "clients at once, 1 to 10000; default 8",
+	    take_clients, 0},
+	{NULL, 0, "new", NULL, "a new connection for each request",
+	    FLAG(fresh)},
+	{NULL, 0, "rate", "R", "open loop: R requests a second at fixed times; "
 	    "default:\na closed loop, each client asks when it was answered",
-	    take_rate},
-	{"duration", "TIME", 'd', "how long; default 10s", take_duration},
-	{"count", "N", 'n', "how many requests, in place of how long",
-	    take_count},
-	{"request", "METHOD", 'X', "Request:\0"
-	    "default GET, or POST when there is a body", take_method},
-	{"header", "TEXT", 'H', "'Name: value', as often as wanted",
-	    take_header},
-	{"data", "TEXT", 0, "the body", take_data},
-	{"data-file", "FILE", 0, "the body from a file, up to 256m",
-	    take_data_file},
-	{"insecure", NULL, 'k', "https: take any certificate", take_insecure},
-	{"timeout", "TIME", 0, "What counts as lost:\0"
-	    "no whole answer within; default 10s", take_timeout},
-	{"ok-status", "LIST", 0, "good statuses; default 2xx,3xx",
-	    take_statuses},
-	{"hash", "HEX", 0, "each body must have this SHA-256", take_hash},
-	{"expect-hash-of-first", NULL, 0, "each body must be that of the first "
-	    "good answer", take_first},
-	{"ids", NULL, 0, "each answer must carry its request's X-Request-Id",
-	    take_ids},
-	{"during", "COMMAND", 0, "Fault:\0"
-	    "run it (sh -c) under the load, after the lead-in;\nthe load goes "
-	    "on until it has ended, and the lead-in's time more", take_during},
-	{"every", "TIME", 0, "run it again and again", take_every},
-	{"lead", "TIME", 0, "the quiet before it; default 1s", take_lead},
-	{"json", NULL, 0, "Output:\0"
-	    "the summary as one JSON object", take_json},
-	{"html", "FILE", 0, "a page with the timeline", take_html},
-	{"help", NULL, 'h', "print this", take_help},
-	{"version", NULL, 0, "print the version", take_version}};
+	    take_rate, 0},
+	{NULL, 'd', "duration", "TIME", "how long; default 10s",
+	    take_duration, 0},
+	{NULL, 'n', "count", "N", "how many requests, in place of how long",
+	    take_count, 0},
+	{"Request", 'X', "request", "METHOD",
+	    "default GET, or POST when there is a body", take_method, 0},
+	{NULL, 'H', "header", "TEXT", "'Name: value', as often as wanted",
+	    take_header, 0},
+	{NULL, 0, "data", "TEXT", "the body", take_data, 0},
+	{NULL, 0, "data-file", "FILE", "the body from a file, up to 256m",
+	    take_data_file, 0},
+	{NULL, 'k', "insecure", NULL, "https: take any certificate",
+	    FLAG(insecure)},
+	{"What counts as lost", 0, "timeout", "TIME",
+	    "no whole answer within; default 10s", take_timeout, 0},
+	{NULL, 0, "ok-status", "LIST", "good statuses; default 2xx,3xx",
+	    take_statuses, 0},
+	{NULL, 0, "hash", "HEX", "each body must have this SHA-256",
+	    take_hash, 0},
+	{NULL, 0, "expect-hash-of-first", NULL,
+	    "each body must be that of the first good answer",
+	    FLAG(hash_of_first)},
+	{NULL, 0, "ids", NULL, "each answer must carry its request's "
+	    "X-Request-Id", FLAG(rules.ids)},
+	{"Fault", 0, "during", "COMMAND", "run it (sh -c) under the load, "
+	    "after the lead-in;\nthe load goes on until it has ended, and the "
+	    "lead-in's time more", take_during, 0},
+	{NULL, 0, "every", "TIME", "run it again and again", take_every, 0},
+	{NULL, 0, "lead", "TIME", "the quiet before it; default 1s",
+	    take_lead, 0},
+	{"Output", 0, "json", NULL, "the summary as one JSON object",
+	    FLAG(json)},
+	{NULL, 0, "html", "FILE", "a page with the timeline", take_html, 0},
+	{NULL, 'h', "help", NULL, "print this", FLAG(help)},
+	{NULL, 0, "version", NULL, "print the version", FLAG(version)}};
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
 /* ---- the help ------------------------------------------------------------ */
 
-/* A row's help may begin with the title of a group and a NUL. */
-static const char *
-group_of(const struct row *row)
-{
-	size_t bytes = strlen(row->help);
-
-	return bytes > 0 && row->help[bytes - 1] == ':' ? row->help : NULL;
-}
-
 static void
 row_print(const struct row *row, FILE *out)
 {
-	const char *group = group_of(row);
-	const char *help = group == NULL ? row->help : group + strlen(group) + 1;
 	char left[40], letter[5] = "";
 
-	if (group != NULL)
-		fprintf(out, "\n%s\n", group);
+	if (row->group != NULL)
+		fprintf(out, "\n%s:\n", row->group);
 	if (row->letter != 0)
 		snprintf(letter, sizeof(letter), "-%c, ", row->letter);
 	snprintf(left, sizeof(left), "%4s--%s%s%s", letter, row->name,
 	    row->value == NULL ? "" : " ", row->value == NULL ? "" : row->value);
 	fprintf(out, "  %-26s ", left);
-	for (; *help != '\0'; help++) {
-		putc(*help, out);
-		if (*help == '\n')
+	for (const char *s = row->help; *s != '\0'; s++) {
+		putc(*s, out);
+		if (*s == '\n')
 			fprintf(out, "%29s", "");
 	}
 	putc('\n', out);
@@ -379,7 +320,10 @@ take_option(struct options *o, char **argv, int *at, struct nds_error *err)
 	if (row->value != NULL && value == NULL)
 		return error_set(err, "--%s wants a value: %s", row->name,
 		    row->value);
-	return row->take(o, value, err);
+	if (row->take != NULL)
+		return row->take(o, value, err);
+	*(int *)(void *)((char *)o + row->flag) = 1;
+	return 0;
 }
 
 /* What options say together. */

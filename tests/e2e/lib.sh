@@ -100,10 +100,11 @@ skip() {
 	echo "ok $tests - $1 # SKIP $2"
 }
 
+# The tap-driver takes the plan for the word; a status of 77 it calls an error.
 skip_all() {
 	echo "1..0 # SKIP $1"
 	skipped=1
-	exit 77
+	exit 0
 }
 
 # ok SENTENCE COMMAND...

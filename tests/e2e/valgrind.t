@@ -11,7 +11,9 @@ mkdir -p "$run"
 
 watched=(valgrind --quiet --error-exitcode=99 --child-silent-after-fork=no)
 for check in "$builddir"/tests/unit/check_*; do
-	[ -x "$check" ] && [ -f "$check" ] || continue
+	if [ ! -x "$check" ] || [ ! -f "$check" ]; then
+		continue
+	fi
 	export CK_TAP_LOG_FILE_NAME=$tmp/tap CK_VERBOSITY=silent
 	export CK_EXCLUDE_TAGS=long CK_TIMEOUT_MULTIPLIER=20
 	"${watched[@]}" "$check" >"$tmp/valgrind.log" 2>&1

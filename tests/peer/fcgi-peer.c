@@ -239,10 +239,11 @@ many(const struct peer *what, struct tally *tally)
 int
 main(int argc, char **argv)
 {
-	static struct peer p = {.method = "GET", .path = "/", .query = "", .id = 1,
-	    .stdin_id = 1, .version = 1, .role = 1, .first_type = PEER_BEGIN,
-	    .announce = -1, .management = -1, .cut_at = SIZE_MAX,
-	    .limit = 64u << 20, .timeout_ms = 10000, .repeat = 1};
+	static struct peer p = {.method = "GET", .path = "/", .query = "",
+	    .id = 1, .stdin_id = 1, .version = 1, .role = 1,
+	    .first_type = PEER_BEGIN, .announce = -1, .management = -1,
+	    .cut_at = SIZE_MAX, .limit = 64u << 20, .timeout_ms = 10000,
+	    .repeat = 1};
 	struct tally *tally;
 	int key, status;
 
