@@ -278,13 +278,6 @@ log_open(int json, enum log_level level, log_sink sink, void *arg)
 	out.arg = arg;
 }
 
-void
-log_set_sink(log_sink sink, void *arg)
-{
-	out.sink = sink;
-	out.arg = arg;
-}
-
 int
 log_is_json(void)
 {

@@ -42,7 +42,6 @@ size_t log_line_end(struct log_line *l);
  * to stderr. */
 typedef void (*log_sink)(const char *line, size_t bytes, void *arg);
 void log_open(int json, enum log_level level, log_sink sink, void *arg);
-void log_set_sink(log_sink sink, void *arg); /* the rest stays as it was */
 int log_wants(enum log_level level);
 int log_is_json(void); /* the form that log_open() was given */
 

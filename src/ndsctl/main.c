@@ -125,6 +125,14 @@ run_drain(const struct command *c)
 }
 
 static int
+run_reload(const struct command *c)
+{
+	if (has_flag(c, NULL) < 0)
+		return usage_wrong(c, "unknown argument", c->argv[0]);
+	return call_and_say(c, NULL, 0, "reloaded");
+}
+
+static int
 run_undrain(const struct command *c)
 {
 	if (has_flag(c, NULL) < 0)
@@ -208,6 +216,11 @@ static int run_help(const struct command *c);
 static const struct verb verbs[] = {
 	{"status", "[--json]", "show workers, queue and counters",
 	    "Shows the state of the pool as a table, or as JSON.", run_status},
+	{"reload", "", "read the settings again, start the program anew",
+	    "New workers start beside the old; an old one retires once a\n"
+	    "new one has answered.  When the new ones die or do not get\n"
+	    "ready, the old generation stays, and the reason is shown.",
+	    run_reload},
 	{"drain", "[--wait]", "turn unready, so that traffic goes elsewhere",
 	    "/ready answers 503 and connections are ended with their next\n"
 	    "answer; the pool goes on serving what comes.  With --wait it\n"

@@ -17,8 +17,8 @@
 
 #define CONTROL_OUT_MAX (4u << 20)
 
-static void
-client_free(struct control_client *c)
+void
+control_drop(struct control_client *c)
 {
 	int fd = c->watch.fd;
 
@@ -45,7 +45,7 @@ client_flush(struct control_client *c)
 			return;
 		}
 		if (n <= 0) {
-			client_free(c);
+			control_drop(c);
 			return;
 		}
 		c->out_sent += (size_t)n;
@@ -53,11 +53,11 @@ client_flush(struct control_client *c)
 	c->out_bytes = c->out_sent = 0;
 	loop_change(&c->sup->loop, &c->watch, EPOLLIN);
 	if (c->closing)
-		client_free(c);
+		control_drop(c);
 }
 
-static void
-client_send(struct control_client *c, json_t *line)
+void
+control_send(struct control_client *c, json_t *line)
 {
 	char *text = json_dumps(line, JSON_COMPACT), *grown;
 	size_t bytes = text != NULL ? strlen(text) : 0;
@@ -68,7 +68,7 @@ client_send(struct control_client *c, json_t *line)
 	    : NULL;
 	if (grown == NULL) {
 		free(text);
-		client_free(c);
+		control_drop(c);
 		return;
 	}
 	memcpy(grown + c->out_bytes, text, bytes);
@@ -88,7 +88,7 @@ control_ok(struct control_client *c, json_t *data)
 		json_object_set_new(line, "data", data);
 	c->closing = 1;
 	c->wait = CONTROL_NOTHING;
-	client_send(c, line);
+	control_send(c, line);
 }
 
 void
@@ -96,7 +96,7 @@ control_refuse(struct control_client *c, const char *error)
 {
 	c->closing = 1;
 	c->wait = CONTROL_NOTHING;
-	client_send(c, json_pack("{s:b,s:s}", "ok", 0, "error", error));
+	control_send(c, json_pack("{s:b,s:s}", "ok", 0, "error", error));
 }
 
 /* ---- verbs -------------------------------------------------------------- */
@@ -143,6 +143,18 @@ verb_undrain(struct control_client *c, const char *arg)
 }
 
 static void
+verb_reload(struct control_client *c, const char *arg)
+{
+	struct nds_error err;
+
+	(void)arg;
+	if (supervisor_reload(c->sup, &err) < 0)
+		control_refuse(c, err.text);
+	else
+		c->wait = CONTROL_ROLLED;
+}
+
+static void
 verb_scale(struct control_client *c, const char *arg)
 {
 	struct nds_error err;
@@ -172,6 +184,7 @@ static const struct {
 } verbs[] = {
     {"status", verb_status},
     {"version", verb_version},
+    {"reload", verb_reload},
     {"drain", verb_drain},
     {"undrain", verb_undrain},
     {"scale", verb_scale},
@@ -228,7 +241,7 @@ client_ready(void *arg, uint32_t events)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		client_free(c); /* gone, or more than a request may be */
+		control_drop(c); /* gone, or more than a request may be */
 		return;
 	}
 	if (c->wait != CONTROL_NOTHING || c->closing)
@@ -300,115 +313,4 @@ control_open(struct supervisor *sup, int listen_fd)
 	    .ready = listener_ready,
 	    .arg = sup};
 	loop_add(&sup->loop, &control->listener, listen_fd, EPOLLIN);
-}
-
-/* ---- waits -------------------------------------------------------------- */
-
-static void
-tell(struct control_client *c, const char *text, int done, int total)
-{
-	if (done == c->last_done)
-		return;
-	c->last_done = done;
-	client_send(c, json_pack("{s:s,s:i,s:i}", "progress", text, "done",
-			   done, "total", total));
-}
-
-static void
-wait_scaled(struct control_client *c, int64_t now_ms)
-{
-	struct pool *pool = &c->sup->state->pool;
-	int ready = (int)pool_count(pool, POOL_READY);
-	int rest = (int)(pool_count(pool, POOL_STARTING) +
-	    pool_count(pool, POOL_RETIRING));
-	char text[96];
-
-	if (ready == (int)pool->wanted && rest == 0) {
-		control_ok(c, json_pack("{s:i}", "workers", ready));
-		return;
-	}
-	if (now_ms - c->since_ms > pool->start_timeout_ms + 1000 &&
-	    ready < (int)pool->wanted) {
-		snprintf(text, sizeof(text), "%d of %u workers are ready; see "
-					     "the log for what holds the rest",
-		    ready, pool->wanted);
-		control_refuse(c, text);
-		return;
-	}
-	snprintf(text, sizeof(text), "%d of %u workers ready%s", ready,
-	    pool->wanted, ready > (int)pool->wanted ? ", some retiring" : "");
-	tell(c, text, ready, (int)pool->wanted);
-}
-
-static void
-wait_drained(struct control_client *c, int64_t now_ms)
-{
-	const struct drain *d = &c->sup->state->drain;
-	char text[96];
-	int seconds = (int)((now_ms - d->since_ms) / 1000);
-
-	if (d->phase == DRAIN_DRAINED || d->phase > DRAIN_STOP_DRAIN) {
-		control_ok(c, json_pack("{s:I}", "drain_ms",
-				  (json_int_t)(now_ms - d->since_ms)));
-		return;
-	}
-	if (d->phase == DRAIN_SERVING) {
-		control_refuse(c, "the drain was called off (undrain)");
-		return;
-	}
-	snprintf(text, sizeof(text), "draining: quiet for %lldms",
-	    (long long)(now_ms - d->quiet_ms));
-	tell(c, text, seconds,
-	    (int)(c->sup->state->settings.drain_max_ms / 1000));
-}
-
-static void
-wait_stopped(struct control_client *c)
-{
-	static const char *const words[] = {"", "", "", "draining",
-	    "stopping the front", "finishing requests", "stopped"};
-	uint32_t phase = c->sup->state->drain.phase;
-
-	tell(c, words[phase <= DRAIN_STOPPED ? phase : 0],
-	    (int)phase - DRAIN_STOP_DRAIN, 3);
-}
-
-void
-control_tick(struct supervisor *sup, int64_t now_ms)
-{
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
-		struct control_client *c = &sup->control.client[i];
-
-		if (c->watch.fd < 0)
-			continue;
-		if (c->wait == CONTROL_SCALED)
-			wait_scaled(c, now_ms);
-		else if (c->wait == CONTROL_DRAINED)
-			wait_drained(c, now_ms);
-		else if (c->wait == CONTROL_STOPPED)
-			wait_stopped(c);
-		else if (now_ms - c->since_ms > CONTROL_SILENT_MS)
-			client_free(c);
-	}
-}
-
-void
-control_close(struct supervisor *sup)
-{
-	uint32_t killed = sup->state->killed;
-	char text[128];
-
-	snprintf(text, sizeof(text), "%u processes had to be killed at "
-				     "APP_SHUTDOWN_TIMEOUT; the log names them",
-	    killed);
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
-		struct control_client *c = &sup->control.client[i];
-
-		if (c->watch.fd < 0 || c->wait == CONTROL_NOTHING)
-			continue;
-		if (killed > 0)
-			control_refuse(c, text);
-		else
-			control_ok(c, NULL);
-	}
 }

@@ -25,6 +25,7 @@ enum control_wait {
 	CONTROL_NOTHING,
 	CONTROL_DRAINED,
 	CONTROL_SCALED,
+	CONTROL_ROLLED,
 	CONTROL_STOPPED
 };
 
@@ -54,7 +55,11 @@ void control_tick(struct supervisor *sup, int64_t now_ms);
 /* The service has stopped: answer those who wait for it. */
 void control_close(struct supervisor *sup);
 
-/* Reply, for the verbs: takes data; text of error is copied. */
+/* Send one line (takes the reference); end the connection. */
+void control_send(struct control_client *c, json_t *line);
+void control_drop(struct control_client *c);
+
+/* The last reply: takes data; text of error is copied. */
 void control_ok(struct control_client *c, json_t *data);
 void control_refuse(struct control_client *c, const char *error);
 

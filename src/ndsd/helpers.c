@@ -93,6 +93,7 @@ helper_spec(struct helper *h, struct process_spec *spec, char **argv)
 
 	*spec = (struct process_spec){
 	    .argv = argv,
+	    .program_fd = -1,
 	    .listen_fd = -1,
 	    .slot_fd = -1,
 	    .pool_fd = sup->board_fd,
@@ -107,6 +108,8 @@ helper_spec(struct helper *h, struct process_spec *spec, char **argv)
 		break;
 	case STATE_CHECKS:
 		spec->argv = sup->options->program;
+		spec->path = sup->options->program_path;
+		spec->program_fd = sup->program_fd;
 		spec->role = "checks";
 		break;
 	default:
@@ -228,6 +231,15 @@ helper_stop(struct helper *h)
 	}
 	if (order_send(h->process.control_fd, ORDER_RETIRE, 0, -1) < 0)
 		kill(pid, SIGTERM);
+}
+
+void
+helper_again(struct helper *h)
+{
+	int wanted = h->wanted;
+
+	helper_stop(h);
+	h->wanted = wanted;
 }
 
 void

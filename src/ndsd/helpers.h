@@ -35,8 +35,9 @@ int64_t helper_next_ms(const struct helper *h, int64_t now_ms);
 /* It is dead: log how and plan its next start. */
 void helper_dead(struct helper *h, int status, int64_t now_ms);
 
-/* Let it end gracefully; kill it. */
+/* Let it end gracefully, for good or to begin again; kill it. */
 void helper_stop(struct helper *h);
+void helper_again(struct helper *h);
 void helper_kill(struct helper *h);
 
 /* Give the health responder a slot to look at. */

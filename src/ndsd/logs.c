@@ -140,5 +140,11 @@ logs_open(struct logs *logs, struct loop *loop)
 	logs->loop = loop;
 	logs->out = (struct watch){.fd = -1, .ready = out_ready, .arg = logs};
 	logs->begin = logs->end = 0;
-	log_set_sink(logs_append, logs);
+}
+
+void
+logs_format(struct logs *logs, const struct settings *s)
+{
+	log_open(s->log_format == LOG_FORMAT_JSON, (enum log_level)s->log_level,
+	    logs_append, logs);
 }

@@ -14,6 +14,7 @@
 
 #include "ndsd/loop.h"
 #include "proto/board.h"
+#include "proto/settings.h"
 
 #define LOGS_BYTES (1u << 20)
 
@@ -25,8 +26,11 @@ struct logs {
 	char text[LOGS_BYTES];
 };
 
-/* Become the sink of this process's log lines. */
 void logs_open(struct logs *logs, struct loop *loop);
+
+/* Become the sink of this process's log lines, in the form and from the level
+ * of the settings. */
+void logs_format(struct logs *logs, const struct settings *s);
 
 /* Empty a slot's ring. */
 void logs_collect(struct logs *logs, struct slot *slot);

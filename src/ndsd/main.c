@@ -179,6 +179,7 @@ find_programs(struct command *c, struct nds_error *err)
 		    c->responder);
 	if (c->options.program == NULL)
 		c->options.program = c->default_program;
+	c->options.program_path = c->program;
 	if (find_program(c->options.program[0], "", c->program) < 0)
 		return error_set(err, "cannot execute %s: %s",
 		    c->options.program[0],
@@ -254,8 +255,7 @@ prepare_state(const struct settings *s, struct keeper *k, struct nds_error *err)
 		return -1;
 	state->settings = *s;
 	state->started_ms = clock_ms();
-	pool_init(&state->pool, (uint32_t)s->workers, s->start_timeout_ms,
-	    s->request_timeout_ms + 1000);
+	pool_init(&state->pool, s);
 	atomic_store(&board->main_pid, (int32_t)getpid());
 	atomic_store(&board->started_ms, state->started_ms);
 	atomic_store(&board->heartbeat_ms, state->started_ms);

@@ -13,14 +13,20 @@ struct pool_tally {
 };
 
 void
-pool_init(struct pool *p, uint32_t wanted, int64_t start_timeout_ms,
-    int64_t retire_timeout_ms)
+pool_limits(struct pool *p, const struct settings *s)
+{
+	p->start_timeout_ms = s->start_timeout_ms;
+	/* what it has in hand ends at its deadline */
+	p->retire_timeout_ms = s->request_timeout_ms + POOL_RETIRE_EXTRA_MS;
+}
+
+void
+pool_init(struct pool *p, const struct settings *s)
 {
 	memset(p, 0, sizeof(*p));
-	p->generation = 1;
-	p->start_timeout_ms = start_timeout_ms;
-	p->retire_timeout_ms = retire_timeout_ms;
-	pool_scale(p, wanted);
+	p->generation = p->latest = 1;
+	pool_limits(p, s);
+	pool_scale(p, (uint32_t)s->workers);
 }
 
 void
@@ -56,6 +62,55 @@ place_enter(struct pool_place *at, enum pool_place_state state, int64_t now_ms)
 }
 
 static void
+roll_enter(struct pool *p, enum pool_roll_state state, int64_t now_ms)
+{
+	p->roll = state;
+	p->roll_ms = now_ms;
+}
+
+static int
+rolling(const struct pool *p)
+{
+	return p->roll == POOL_ROLL_RUNNING || p->roll == POOL_ROLL_PROOF;
+}
+
+int
+pool_reload(struct pool *p, int64_t now_ms)
+{
+	if (rolling(p) || p->stopping)
+		return -1;
+	p->roll_from = p->generation;
+	p->roll_deaths = 0;
+	p->generation = ++p->latest;
+	roll_enter(p, POOL_ROLL_RUNNING, now_ms);
+	return 0;
+}
+
+/* What is new is outdated from here on, and what was old is wanted again. */
+static void
+roll_back(struct pool *p, int64_t now_ms)
+{
+	p->generation = p->roll_from;
+	roll_enter(p, POOL_ROLL_BACK, now_ms);
+}
+
+static void
+roll_judge(struct pool *p, const struct pool_place *at, int64_t now_ms)
+{
+	if (!rolling(p) || at->generation != p->generation)
+		return;
+	if (at->state == POOL_STARTING ||
+	    (at->state == POOL_READY && ++p->roll_deaths >= POOL_ROLL_DEATHS))
+		roll_back(p, now_ms);
+}
+
+void
+pool_worker_died(struct pool *p, uint32_t place, int64_t now_ms)
+{
+	roll_judge(p, &p->place[place], now_ms);
+}
+
+static void
 place_failed(struct pool_place *at, int64_t now_ms)
 {
 	at->failures++;
@@ -70,6 +125,8 @@ pool_spawned(struct pool *p, uint32_t place, int32_t pid, int64_t now_ms)
 	assert(at->state == POOL_EMPTY);
 	if (pid <= 0) {
 		place_failed(at, now_ms);
+		if (rolling(p))
+			roll_back(p, now_ms);
 		return;
 	}
 	at->pid = pid;
@@ -101,6 +158,7 @@ pool_died(struct pool *p, uint32_t place, int64_t now_ms)
 
 	if (at->state == POOL_EMPTY)
 		return;
+	roll_judge(p, at, now_ms);
 	at->retry_ms = 0;
 	if (at->state == POOL_STARTING ||
 	    (at->state == POOL_READY &&
@@ -237,10 +295,26 @@ forget_backoff(struct pool *p)
 			p->place[i].retry_ms = 0;
 }
 
+/* All new, none old: on proof for a while, then done. */
+static void
+step_roll(struct pool *p, int64_t now_ms)
+{
+	struct pool_tally t = pool_tally(p, now_ms);
+
+	if (p->roll == POOL_ROLL_RUNNING && t.outdated == 0 &&
+	    t.ready >= p->wanted)
+		roll_enter(p, POOL_ROLL_PROOF, now_ms);
+	else if (p->roll == POOL_ROLL_PROOF &&
+	    now_ms - p->roll_ms >= POOL_PROOF_MS)
+		roll_enter(p, POOL_ROLL_DONE, now_ms);
+}
+
 size_t
 pool_step(struct pool *p, int64_t now_ms, struct pool_order *orders, size_t max)
 {
 	size_t count = 0;
+
+	step_roll(p, now_ms);
 
 	if (pool_tally(p, now_ms).current >= p->wanted)
 		forget_backoff(p);
@@ -259,6 +333,8 @@ pool_next_ms(const struct pool *p, int64_t now_ms)
 {
 	int64_t next = INT64_MAX;
 
+	if (p->roll == POOL_ROLL_PROOF)
+		next = p->roll_ms + POOL_PROOF_MS;
 	for (size_t i = 0; i < BOARD_SLOTS_MAX; i++) {
 		const struct pool_place *at = &p->place[i];
 		int64_t due = place_kill_ms(p, at);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "proto/board.h"
+#include "proto/settings.h"
 
 enum pool_place_state {
 	POOL_EMPTY,    /* no process; may wait for retry_ms */
@@ -35,6 +36,15 @@ struct pool_place {
 	int64_t retry_ms;   /* EMPTY: not to be filled before; 0 = at once */
 };
 
+/* The change from one generation to the next. */
+enum pool_roll_state {
+	POOL_ROLL_NONE,	   /* none yet */
+	POOL_ROLL_RUNNING, /* new workers start, old ones retire */
+	POOL_ROLL_PROOF,   /* all are new; any death now is held against them */
+	POOL_ROLL_DONE,
+	POOL_ROLL_BACK /* given up: the generation is the old one again */
+};
+
 struct pool {
 	uint32_t wanted;     /* workers that should be ready */
 	uint32_t generation; /* new workers are of this one */
@@ -42,6 +52,11 @@ struct pool {
 	uint32_t was_ready;  /* 1: `wanted` workers were once ready together */
 	int64_t start_timeout_ms;
 	int64_t retire_timeout_ms; /* a retiring worker may take so long */
+	uint32_t roll;	      /* enum pool_roll_state */
+	uint32_t roll_from;   /* generation that served before */
+	uint32_t roll_deaths; /* of new workers that had been ready */
+	uint32_t latest;      /* highest generation ever given */
+	int64_t roll_ms;      /* clock_ms when this roll state began */
 	struct pool_place place[BOARD_SLOTS_MAX];
 };
 
@@ -56,13 +71,18 @@ struct pool_order {
 	uint32_t place;
 };
 
+#define POOL_PROOF_MS 1000 /* how long all must be new and well */
+#define POOL_ROLL_DEATHS 2 /* so many deaths of new workers end a roll */
+#define POOL_RETIRE_EXTRA_MS 1000
 #define POOL_YOUNG_MS 1000 /* a death before this age counts as young */
 #define POOL_RETRY_FIRST_MS 100
 #define POOL_RETRY_MAX_MS 5000
 
 /* Begin with an empty pool of generation 1. */
-void pool_init(struct pool *p, uint32_t wanted, int64_t start_timeout_ms,
-    int64_t retire_timeout_ms);
+void pool_init(struct pool *p, const struct settings *s);
+
+/* Take over how long a start and a retirement may take. */
+void pool_limits(struct pool *p, const struct settings *s);
 
 /* Events.  pool_spawned: the order was carried out (pid > 0) or could not be
  * (pid 0: counts as a young death).  pool_ready: it answered a real request.
@@ -73,6 +93,17 @@ void pool_died(struct pool *p, uint32_t place, int64_t now_ms);
 /* 1 <= wanted <= BOARD_SLOTS_MAX / 2, so that a surge always has room. */
 void pool_scale(struct pool *p, uint32_t wanted);
 void pool_stop(struct pool *p);
+
+/* Change to a new generation: one new worker beside the old at a time, and an
+ * old one retires only once as many as wanted are ready.  A new worker that
+ * dies or must be killed before it is ready ends the roll, and so do
+ * POOL_ROLL_DEATHS deaths of ready ones: the pool goes back by the same steps.
+ * Returns -1 while a roll is under way or the pool stops. */
+int pool_reload(struct pool *p, int64_t now_ms);
+
+/* A guardian replaced its worker in place: the place lives on, but the death
+ * counts against a generation on its way in. */
+void pool_worker_died(struct pool *p, uint32_t place, int64_t now_ms);
 
 /* The orders that are due now, at most max of them; call again until it
  * returns 0.  Each order changes the table as if it had been carried out, save

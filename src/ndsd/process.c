@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -190,6 +191,22 @@ limit_files(void)
 	}
 }
 
+/* By its path where that still is the file, so that it has its name. */
+static void
+program_exec(const struct process_spec *spec)
+{
+	struct stat at, file;
+
+	if (spec->path == NULL)
+		execvp(spec->argv[0], spec->argv);
+	else if (spec->program_fd >= 0 && fstat(spec->program_fd, &file) == 0 &&
+	    (stat(spec->path, &at) < 0 || at.st_ino != file.st_ino ||
+		at.st_dev != file.st_dev))
+		fexecve(spec->program_fd, spec->argv, environ);
+	else
+		execv(spec->path, spec->argv);
+}
+
 /* Between fork and exec. */
 static void
 child_exec(const struct process_spec *spec, int control_fd, int output_fd)
@@ -208,7 +225,7 @@ child_exec(const struct process_spec *spec, int control_fd, int output_fd)
 	if (spec->role != NULL)
 		limit_files();
 	sig_reset();
-	execvp(spec->argv[0], spec->argv);
+	program_exec(spec);
 	dprintf(2, "cannot execute %s: %s\n", spec->argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
 }

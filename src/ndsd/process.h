@@ -32,6 +32,9 @@ struct process {
 
 struct process_spec {
 	char *const *argv;  /* program and arguments */
+	const char *path;   /* of the program; NULL = argv[0] by PATH */
+	int program_fd;	    /* the file itself: runs even when another one
+			       stands at path; -1 = whatever stands there */
 	const char *role;   /* NDS_ROLE; NULL = not a responder */
 	int listen_fd;	    /* becomes fd 0; -1 = /dev/null */
 	int slot_fd, pool_fd; /* -1 = none */

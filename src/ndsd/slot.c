@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sig.h"
+#include "ndsd/generation.h"
 #include "ndsd/supervisor.h"
 #include "proto/order.h"
 #include "proto/store.h"
@@ -145,13 +146,28 @@ probe_begin(struct slot_process *s)
 	close(pair[1]);
 }
 
+static const char *
+death_text(int status, char how[48])
+{
+	if (WIFSIGNALED(status))
+		snprintf(how, 48, "died of %s", sig_name(WTERMSIG(status)));
+	else
+		snprintf(how, 48, "exited with status %d",
+		    WEXITSTATUS(status));
+	return how;
+}
+
 /* ---- orders from the worker --------------------------------------------- */
 
 /* The guardian has logged it and starts the next worker, which does not know
  * what the dead one had been told. */
 static void
-slot_worker_died(struct slot_process *s)
+slot_worker_died(struct slot_process *s, int status)
 {
+	char how[48];
+
+	generation_blame(s->sup, s, death_text(status, how));
+	pool_worker_died(&s->sup->state->pool, s->number, clock_ms());
 	atomic_fetch_add(&s->sup->board->workers_died, 1);
 	if (slot_place(s)->state == POOL_RETIRING)
 		slot_retire(s);
@@ -176,7 +192,8 @@ slot_order(struct slot_process *s, const struct order *order)
 		helper_program_known(s->sup);
 		break;
 	case ORDER_DIED:
-		slot_worker_died(s);
+		slot_worker_died(s, (int)order->value);
+		supervisor_step(s->sup);
 		break;
 	case ORDER_POKE:
 		logs_collect(&s->sup->logs, s->map);
@@ -246,6 +263,8 @@ slot_spawn(struct slot_process *s)
 {
 	struct process_spec spec = {
 	    .argv = s->sup->options->program,
+	    .path = s->sup->options->program_path,
+	    .program_fd = s->sup->program_fd,
 	    .role = "worker",
 	    .listen_fd = s->sup->app_fd,
 	    .pool_fd = s->sup->board_fd,
@@ -329,12 +348,7 @@ log_death(struct slot_process *s, int status)
 	int64_t wait = at->retry_ms > now ? at->retry_ms - now : 0;
 	char how[48];
 
-	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "died of %s",
-		    sig_name(WTERMSIG(status)));
-	else
-		snprintf(how, sizeof(how), "exited with status %d",
-		    WEXITSTATUS(status));
+	death_text(status, how);
 	log_warnx("worker %u (pid %d) %s after %lld.%llds, next start in "
 		  "%lldms",
 	    s->number, at->pid, how, (long long)lived / 1000,
@@ -366,7 +380,7 @@ slot_dead(struct slot_process *s, int status)
 {
 	struct pool_place *at = slot_place(s);
 	struct pool_place was = *at;
-	char name[STORE_NAME_BYTES];
+	char name[STORE_NAME_BYTES], how[48];
 
 	logs_collect(&s->sup->logs, s->map);
 	if (outlived_by_worker(s))
@@ -378,6 +392,9 @@ slot_dead(struct slot_process *s, int status)
 	process_store_name(&s->process, "output", name);
 	store_drop(s->sup->store_fd, name);
 	kill(-was.pid, SIGKILL); /* children it left behind */
+	generation_blame(s->sup, s,
+	    was.killed ? "did not become ready within APP_START_TIMEOUT"
+		       : death_text(status, how));
 	pool_died(&s->sup->state->pool, s->number, clock_ms());
 	if (was.state != POOL_RETIRING && !was.killed) {
 		at->pid = was.pid;

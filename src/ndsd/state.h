@@ -47,6 +47,10 @@ struct state {
 	struct drain drain;
 	struct pool pool;
 	struct state_process helper[STATE_HELPERS];
+	uint32_t roll_open;	/* 1: a reload is not settled yet */
+	uint32_t wanted_before; /* workers, and settings, to go back to */
+	struct settings settings_before;
+	char roll_reason[400]; /* why the last roll ended as it did */
 };
 
 /* Make a fresh segment: *state is its mapping. Returns a CLOEXEC fd or -1. */

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sig.h"
+#include "ndsd/generation.h"
 #include "ndsd/listen.h"
 #include "ndsd/queue.h"
 #include "ndsd/status.h"
@@ -156,6 +157,7 @@ supervisor_step(struct supervisor *sup)
 		helper_step(&sup->helper[i], now);
 	obey_pool(sup, now);
 	obey_drain(sup, now);
+	generation_step(sup);
 	obey_pool(sup, now);
 	publish(sup, now);
 }
@@ -191,6 +193,15 @@ supervisor_undrain(struct supervisor *sup, struct nds_error *err)
 		return error_set(err, "the service is %s, not draining",
 		    status_word(sup));
 	log_info("drain called off");
+	supervisor_step(sup);
+	return 0;
+}
+
+int
+supervisor_reload(struct supervisor *sup, struct nds_error *err)
+{
+	if (generation_reload(sup, err) < 0)
+		return -1;
 	supervisor_step(sup);
 	return 0;
 }
@@ -236,6 +247,10 @@ obey_signal(struct supervisor *sup, int sig)
 		break;
 	case SIGQUIT:
 		supervisor_stop(sup, 1);
+		break;
+	case SIGHUP:
+		if (supervisor_reload(sup, &err) < 0)
+			log_errorx("reload refused: %s", err.text);
 		break;
 	case SIGTTIN:
 	case SIGTTOU:

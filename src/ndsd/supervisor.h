@@ -22,12 +22,15 @@
 #define STORE_HEALTH "listen.health"
 #define STORE_CONTROL "listen.control"
 #define STORE_LOCK "lock"
+#define STORE_PROGRAM "program"
+#define STORE_PROGRAM_BEFORE "program.before"
 
 /* What the command line says; the same for each supervisor of one ndsd. */
 struct options {
 	const char *file;	/* -f, NULL = none */
 	int front_lighttpd;	/* --front=lighttpd */
 	char **program;		/* NULL-terminated; never NULL */
+	const char *program_path; /* where PATH finds it */
 	const char *responder;	/* nds-responder: serves health.sock */
 	const char *lighttpd;	/* of --front=lighttpd, else NULL */
 };
@@ -39,6 +42,8 @@ struct supervisor {
 	struct pool_board *board;
 	int store_fd, board_fd;
 	int app_fd, health_fd, control_fd; /* listeners */
+	int program_fd;	       /* of this generation */
+	int program_before_fd; /* of the last one, while a roll may go back */
 	struct watch store, signals;
 	struct slot_process slot[BOARD_SLOTS_MAX];
 	struct helper helper[STATE_HELPERS];
@@ -61,6 +66,7 @@ void supervisor_step(struct supervisor *sup);
  * saying why not. */
 int supervisor_drain(struct supervisor *sup, struct nds_error *err);
 int supervisor_undrain(struct supervisor *sup, struct nds_error *err);
+int supervisor_reload(struct supervisor *sup, struct nds_error *err);
 int supervisor_scale(struct supervisor *sup, long wanted,
     struct nds_error *err);
 void supervisor_stop(struct supervisor *sup, int quick);

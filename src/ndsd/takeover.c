@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sig.h"
+#include "ndsd/generation.h"
 #include "ndsd/supervisor.h"
 #include "proto/store.h"
 
@@ -70,7 +71,9 @@ kept_shared(struct takeover *t, const char *name)
 	} const list[] = {{STORE_STATE, &t->state_fd},
 	    {STORE_BOARD, &t->sup->board_fd}, {STORE_APP, &t->sup->app_fd},
 	    {STORE_HEALTH, &t->sup->health_fd},
-	    {STORE_CONTROL, &t->sup->control_fd}};
+	    {STORE_CONTROL, &t->sup->control_fd},
+	    {STORE_PROGRAM, &t->sup->program_fd},
+	    {STORE_PROGRAM_BEFORE, &t->sup->program_before_fd}};
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
 		if (strcmp(list[i].name, name) == 0)
@@ -211,6 +214,7 @@ takeover_run(struct supervisor *sup, struct nds_error *err)
 	t.sup = sup;
 	t.state_fd = sup->board_fd = sup->app_fd = sup->health_fd = -1;
 	sup->control_fd = sup->signals.fd = sup->store.fd = -1;
+	sup->program_fd = sup->program_before_fd = -1;
 	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++) {
 		t.slot[i] = (struct kept){-1, -1, -1};
 		slot_init(&sup->slot[i], sup, i);
@@ -220,11 +224,10 @@ takeover_run(struct supervisor *sup, struct nds_error *err)
 		helper_init(sup, (enum state_helper)i);
 	}
 	if (take_all(&t, err) < 0 || map_shared(&t, err) < 0 ||
-	    open_loop(sup, err) < 0)
+	    generation_open(sup, err) < 0 || open_loop(sup, err) < 0)
 		return -1;
-	log_open(sup->state->settings.log_format == LOG_FORMAT_JSON,
-	    (enum log_level)sup->state->settings.log_level, NULL, NULL);
 	logs_open(&sup->logs, &sup->loop);
+	logs_format(&sup->logs, &sup->state->settings);
 	sup->born_ms = clock_ms();
 	control_open(sup, sup->control_fd);
 	adopt_all(&t);

@@ -145,6 +145,7 @@ struct pool_board {
 	_Atomic int32_t main_pid;
 	_Atomic uint64_t workers_spawned, workers_died;
 	_Atomic uint64_t supervisor_restarts, upgrades;
+	_Atomic uint64_t reloads, reloads_failed;
 
 	/* Written by the checks process. */
 	_Atomic uint32_t checks; /* entries in use; set once */

@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -26,7 +27,8 @@ struct load {
 	const struct options *options;
 	struct record *record;
 	struct nds_error *err;
-	int failed; /* err is filled: end */
+	int failed;  /* err is filled: end */
+	int abandon; /* end without what is under way */
 	struct crowd crowd;
 	struct schedule schedule;
 	CURLM *multi;
@@ -249,8 +251,8 @@ on_signal(struct load *l)
 	l->record->interrupted = 1;
 	if (l->command > 0)
 		kill(-l->command, again ? SIGKILL : SIGTERM);
-	if (again)
-		l->failed |= 2; /* leave what is under way */
+	l->command_us = SCHEDULE_NEVER;
+	l->abandon = again;
 }
 
 static void
@@ -306,7 +308,7 @@ wait_for(struct load *l)
 static int
 is_done(const struct load *l, int64_t now_us)
 {
-	if (l->failed)
+	if (l->failed || l->abandon)
 		return 1;
 	return l->active == 0 && l->command == 0 &&
 	    schedule_next(&l->schedule, now_us) == SCHEDULE_NEVER;
@@ -327,7 +329,7 @@ loop(struct load *l)
 	int64_t now_us = l->record->begin_us;
 	int running;
 
-	while (!is_done(l, now_us)) {
+	for (;;) {
 		command_step(l, now_us);
 		send_due(l, now_us);
 		curl_multi_perform(l->multi, &running);
@@ -337,6 +339,8 @@ loop(struct load *l)
 			l->live_us = live_show(l->record, now_us);
 		if (is_hopeless(l, now_us))
 			l->schedule.stopped = 1;
+		if (is_done(l, now_us))
+			return;
 		wait_for(l);
 		now_us = clock_us();
 	}
@@ -459,5 +463,5 @@ load_run(const struct options *o, struct record *record, struct nds_error *err)
 	record_end(record, clock_us());
 	close_all(&l);
 	live_end();
-	return l.failed & 1 ? -1 : 0;
+	return l.failed ? -1 : 0;
 }

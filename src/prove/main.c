@@ -28,14 +28,12 @@ complain(const struct nds_error *err)
 static int
 verdict(const struct record *r)
 {
-	uint64_t lost = 0, all = 0;
+	uint64_t lost = 0;
 
-	for (int i = 0; i < PHASES; i++) {
+	for (int i = 0; i < PHASES; i++)
 		lost += tally_lost(&r->phases[i]);
-		all += tally_requests(&r->phases[i]);
-	}
 	if (!r->reached)
-		return all == 0 ? LOST : NEVER_REACHED;
+		return NEVER_REACHED;
 	return lost == 0 ? NOTHING_LOST : LOST;
 }
 
@@ -65,8 +63,7 @@ summaries(const struct options *o, const struct record *r, FILE *page)
 		report_text(stdout, o, r);
 	if (page != NULL) {
 		page_write(page, o, r);
-		wrong = ferror(page) != 0;
-		wrong |= fclose(page) != 0;
+		wrong = fflush(page) != 0 || ferror(page) != 0;
 	}
 	wrong |= fflush(stdout) != 0;
 	if (wrong)
@@ -75,26 +72,33 @@ summaries(const struct options *o, const struct record *r, FILE *page)
 	return wrong ? -1 : 0;
 }
 
+/* Whatever stops the load from this side is told, and proves nothing. */
+static int
+prove_with(const struct options *o, struct record *record, FILE *page)
+{
+	struct nds_error err = {""};
+	int failed = load_run(o, record, &err) < 0, status = verdict(record);
+
+	if (failed)
+		complain(&err);
+	if (failed && !record->reached)
+		return USAGE;
+	if (summaries(o, record, page) < 0 || failed)
+		return status == NOTHING_LOST ? LOST : status;
+	return status;
+}
+
 static int
 prove(const struct options *o)
 {
 	struct record *record = malloc(sizeof(*record));
-	struct nds_error err = {""};
 	FILE *page = page_open(o);
-	int status = USAGE, failed;
+	int status = USAGE;
 
-	if (record == NULL || (o->html != NULL && page == NULL)) {
-		free(record);
-		return USAGE;
-	}
-	failed = load_run(o, record, &err) < 0;
-	status = verdict(record);
-	if (summaries(o, record, page) < 0 && status == NOTHING_LOST)
-		status = LOST;
-	if (failed) {
-		complain(&err);
-		status = status == NOTHING_LOST ? LOST : status;
-	}
+	if (record != NULL && (o->html == NULL || page != NULL))
+		status = prove_with(o, record, page);
+	if (page != NULL)
+		fclose(page);
 	free(record);
 	return status;
 }
@@ -107,7 +111,7 @@ main(int argc, char **argv)
 	int status = NOTHING_LOST;
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	if (options_parse(&o, argc, argv, &err) < 0) {
+	if (options_parse(&o, argc, (const char *const *)argv, &err) < 0) {
 		complain(&err);
 		status = USAGE;
 	} else if (o.help) {

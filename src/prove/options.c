@@ -113,7 +113,7 @@ take_data(struct options *o, const char *value, struct nds_error *err)
 		return error_set(err, "--data: the request has a body already; "
 		    "one of --data and --data-file, once");
 	o->body_bytes = strlen(value);
-	o->body = (char *)(uintptr_t)value;
+	o->body = value;
 	return 0;
 }
 
@@ -294,7 +294,8 @@ unknown(const char *arg, size_t bytes, struct nds_error *err)
 
 /* argv[*at] is an option, its value perhaps behind it. */
 static int
-take_option(struct options *o, char **argv, int *at, struct nds_error *err)
+take_option(struct options *o, const char *const *argv, int *at,
+    struct nds_error *err)
 {
 	const char *arg = argv[*at], *value = NULL;
 	const struct row *row;
@@ -349,7 +350,8 @@ agree(const struct options *o, struct nds_error *err)
 }
 
 int
-options_parse(struct options *o, int argc, char **argv, struct nds_error *err)
+options_parse(struct options *o, int argc, const char *const *argv,
+    struct nds_error *err)
 {
 	int only = 0; /* "--" was seen: no more options */
 
@@ -381,7 +383,7 @@ void
 options_free(struct options *o)
 {
 	free(o->file);
-	o->file = o->body = NULL;
+	o->body = o->file = NULL;
 }
 
 const char *

@@ -29,9 +29,9 @@ struct options {
 	const char *method;  /* NULL = GET, or POST when there is a body */
 	const char *headers[HEADERS_MAX];
 	int header_count;
-	char *body;	     /* NULL = none; of --data-file: ours to free */
+	const char *body;    /* NULL = none */
 	size_t body_bytes;
-	char *file;	     /* what --data-file allocated, or NULL */
+	char *file;	     /* the body if --data-file read it: ours to free */
 	int insecure;
 	/* what counts as lost */
 	struct rules rules;
@@ -49,7 +49,7 @@ struct options {
 
 /* Defaults, then the arguments.  0, or -1 with err filled.  The strings stay
  * those of argv. */
-int options_parse(struct options *o, int argc, char **argv,
+int options_parse(struct options *o, int argc, const char *const *argv,
     struct nds_error *err);
 void options_free(struct options *o);
 

@@ -13,6 +13,9 @@
 #define RETIRE_MS 21000
 
 static struct pool pool;
+static const struct settings settings = {.workers = 4,
+    .start_timeout_ms = START_MS,
+    .request_timeout_ms = RETIRE_MS - POOL_RETIRE_EXTRA_MS};
 static int32_t next_pid;
 static int64_t now;
 
@@ -21,7 +24,7 @@ setup(void)
 {
 	now = 1000000;
 	next_pid = 100;
-	pool_init(&pool, 4, START_MS, RETIRE_MS);
+	pool_init(&pool, &settings);
 }
 
 /* Carry out what the pool orders; returns how many orders of a type. */
@@ -196,7 +199,8 @@ START_TEST(retires_old_only_after_new_is_ready)
 {
 	obey(POOL_SPAWN);
 	all_ready();
-	pool.generation = 2;
+	ck_assert_int_eq(pool_reload(&pool, now), 0);
+	ck_assert_int_eq(pool_reload(&pool, now), -1);
 	for (int turn = 0; turn < 20; turn++) {
 		obey(POOL_SPAWN);
 		ck_assert_uint_ge(pool_count(&pool, POOL_READY), 4);
@@ -211,10 +215,102 @@ START_TEST(retires_old_only_after_new_is_ready)
 }
 END_TEST
 
+/* One worker of a new generation stands beside four old ones. */
+static uint32_t
+begin_roll(void)
+{
+	obey(POOL_SPAWN);
+	all_ready();
+	obey(POOL_SPAWN);
+	now += POOL_YOUNG_MS;
+	pool_reload(&pool, now);
+	ck_assert_int_eq(obey(POOL_SPAWN), 1);
+	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++)
+		if (pool.place[i].state == POOL_STARTING)
+			return i;
+	ck_abort_msg("no new worker");
+	return 0;
+}
+
+START_TEST(a_roll_is_done_when_all_are_new_and_proved)
+{
+	begin_roll();
+	for (int turn = 0; turn < 10; turn++) {
+		all_ready();
+		obey(POOL_SPAWN);
+		retiring_die();
+	}
+	ck_assert_uint_eq(pool.roll, POOL_ROLL_PROOF);
+	ck_assert_int_eq(pool_next_ms(&pool, now), now + POOL_PROOF_MS);
+	now += POOL_PROOF_MS;
+	obey(POOL_SPAWN);
+	ck_assert_uint_eq(pool.roll, POOL_ROLL_DONE);
+	ck_assert_uint_eq(pool.generation, 2);
+}
+END_TEST
+
+START_TEST(a_new_worker_that_dies_before_it_is_ready_ends_the_roll)
+{
+	uint32_t fresh = begin_roll();
+
+	pool_died(&pool, fresh, now);
+	ck_assert_uint_eq(pool.roll, POOL_ROLL_BACK);
+	ck_assert_uint_eq(pool.generation, 1);
+	ck_assert_int_eq(obey(POOL_RETIRE), 0);
+	ck_assert_int_eq(obey(POOL_SPAWN), 0);
+	ck_assert_uint_eq(pool_count(&pool, POOL_READY), 4);
+}
+END_TEST
+
+START_TEST(a_new_worker_that_never_gets_ready_ends_the_roll)
+{
+	uint32_t fresh = begin_roll();
+
+	now += START_MS;
+	ck_assert_int_eq(obey(POOL_KILL), 1);
+	pool_died(&pool, fresh, now);
+	ck_assert_uint_eq(pool.roll, POOL_ROLL_BACK);
+	ck_assert_uint_eq(pool_count(&pool, POOL_READY), 4);
+}
+END_TEST
+
+START_TEST(a_generation_that_starts_dying_is_taken_back)
+{
+	uint32_t fresh = begin_roll();
+
+	all_ready();
+	obey(POOL_SPAWN);
+	retiring_die();
+	pool_worker_died(&pool, fresh, now);
+	ck_assert_uint_eq(pool.roll, POOL_ROLL_RUNNING);
+	pool_worker_died(&pool, fresh, now);
+	ck_assert_uint_eq(pool.roll, POOL_ROLL_BACK);
+	for (int turn = 0; turn < 10; turn++) {
+		obey(POOL_SPAWN);
+		ck_assert_uint_ge(pool_count(&pool, POOL_READY), 4);
+		all_ready();
+		retiring_die();
+	}
+	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++)
+		if (pool.place[i].state != POOL_EMPTY)
+			ck_assert_uint_eq(pool.place[i].generation, 1);
+	pool_reload(&pool, now);
+	ck_assert_uint_eq(pool.generation, 3); /* no number comes twice */
+}
+END_TEST
+
+START_TEST(an_old_worker_that_dies_in_a_roll_does_not_end_it)
+{
+	begin_roll();
+	pool_died(&pool, 0, now);
+	ck_assert_uint_eq(pool.roll, POOL_ROLL_RUNNING);
+}
+END_TEST
+
 START_TEST(an_outdated_worker_that_never_got_ready_goes_at_once)
 {
 	obey(POOL_SPAWN);
-	pool.generation = 2;
+	pool_reload(&pool, now);
 	ck_assert_int_eq(obey(POOL_RETIRE), 4);
 	ck_assert_uint_eq(pool_count(&pool, POOL_STARTING), 4);
 }
@@ -264,7 +360,7 @@ random_event(void)
 	} else if (dice < 90) {
 		pool_scale(&pool, 1 + (uint32_t)rand() % 12);
 	} else if (dice < 92) {
-		pool.generation++;
+		pool_reload(&pool, now);
 	}
 	now += rand() % 400;
 }
@@ -336,6 +432,12 @@ main(void)
 	tcase_add_test(cases, retires_old_only_after_new_is_ready);
 	tcase_add_test(cases,
 	    an_outdated_worker_that_never_got_ready_goes_at_once);
+	tcase_add_test(cases, a_roll_is_done_when_all_are_new_and_proved);
+	tcase_add_test(cases,
+	    a_new_worker_that_dies_before_it_is_ready_ends_the_roll);
+	tcase_add_test(cases, a_new_worker_that_never_gets_ready_ends_the_roll);
+	tcase_add_test(cases, a_generation_that_starts_dying_is_taken_back);
+	tcase_add_test(cases, an_old_worker_that_dies_in_a_roll_does_not_end_it);
 	tcase_add_test(cases, stop_retires_all_and_starts_none);
 	suite_add_tcase(suite, cases);
 	tcase_add_checked_fixture(walks, setup, NULL);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndsd/generation.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ndsd/supervisor.h"
+#include "proto/store.h"
+
+/* ---- the program ---------------------------------------------------------- */
+
+static int
+program_open(const struct supervisor *sup, struct nds_error *err)
+{
+	const char *path = sup->options->program_path;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || access(path, X_OK) < 0) {
+		error_sys(err, "cannot execute %s", path);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+generation_open(struct supervisor *sup, struct nds_error *err)
+{
+	if (sup->program_fd >= 0)
+		return 0; /* kept from the supervisor before */
+	sup->program_fd = program_open(sup, err);
+	if (sup->program_fd < 0)
+		return -1;
+	store_put(sup->store_fd, STORE_PROGRAM, sup->program_fd);
+	return 0;
+}
+
+/* ---- the settings --------------------------------------------------------- */
+
+/* What was made of these before anything ran cannot be made again. */
+static int
+check_fixed(const struct settings *is, const struct settings *shall,
+    struct nds_error *err)
+{
+	static const char *const fixed[] = {"APP_RUNTIME_DIR", "APP_USER",
+	    "APP_SOCKET_GROUP", "APP_BIND_ADDRESS", "APP_REPLAY_BYTES"};
+	char old[128], new[128];
+
+	for (const struct settings_row *row = settings_table; row->key != NULL;
+	     row++)
+		for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+			if (strcmp(row->key, fixed[i]) == 0 &&
+			    strcmp(settings_show(is, row, old),
+				settings_show(shall, row, new)) != 0)
+				return error_set(err, "%s=%s cannot change "
+						      "while ndsd runs (it is "
+						      "%s): restart it, or set "
+						      "it back",
+				    row->key, new, old);
+	return 0;
+}
+
+static void
+settings_use(struct supervisor *sup, const struct settings *s)
+{
+	struct state *state = sup->state;
+
+	if (s->workers != state->settings.workers)
+		pool_scale(&state->pool, (uint32_t)s->workers);
+	state->settings = *s;
+	pool_limits(&state->pool, s);
+	logs_format(&sup->logs, s);
+}
+
+/* ---- the roll ------------------------------------------------------------- */
+
+int
+generation_reload(struct supervisor *sup, struct nds_error *err)
+{
+	struct state *state = sup->state;
+	struct settings fresh;
+	int program_fd;
+
+	if (state->drain.phase > DRAIN_DRAINED)
+		return error_set(err, "the service is stopping");
+	if (settings_load(&fresh, sup->options->file, environ, err) < 0)
+		return -1;
+	memcpy(fresh.front_config, state->settings.front_config,
+	    sizeof(fresh.front_config));
+	if (check_fixed(&state->settings, &fresh, err) < 0)
+		return -1;
+	program_fd = program_open(sup, err);
+	if (program_fd < 0)
+		return -1;
+	if (pool_reload(&state->pool, clock_ms()) < 0) {
+		close(program_fd);
+		return error_set(err, "a reload is under way");
+	}
+	state->settings_before = state->settings;
+	state->wanted_before = state->pool.wanted;
+	snprintf(state->roll_reason, sizeof(state->roll_reason),
+	    "no reason known");
+	state->roll_open = 1;
+	store_put(sup->store_fd, STORE_PROGRAM_BEFORE, sup->program_fd);
+	store_put(sup->store_fd, STORE_PROGRAM, program_fd);
+	if (sup->program_before_fd >= 0)
+		close(sup->program_before_fd);
+	sup->program_before_fd = sup->program_fd;
+	sup->program_fd = program_fd;
+	settings_use(sup, &fresh);
+	log_info("reload: generation %u starts", state->pool.generation);
+	return 0;
+}
+
+void
+generation_blame(struct supervisor *sup, const struct slot_process *s,
+    const char *how)
+{
+	const struct pool_place *at = &sup->state->pool.place[s->number];
+	const char *last = s->process.last;
+
+	if (!sup->state->roll_open ||
+	    at->generation != sup->state->pool.generation ||
+	    (at->state != POOL_STARTING && at->state != POOL_READY))
+		return;
+	snprintf(sup->state->roll_reason, sizeof(sup->state->roll_reason),
+	    "a worker of generation %u %s%s%.160s%s", at->generation, how,
+	    last[0] != '\0' ? "; it said: '" : "", last,
+	    last[0] != '\0' ? "'" : "");
+}
+
+static void
+go_back(struct supervisor *sup)
+{
+	struct state *state = sup->state;
+
+	settings_use(sup, &state->settings_before);
+	pool_scale(&state->pool, state->wanted_before);
+	if (sup->program_before_fd >= 0) {
+		close(sup->program_fd);
+		sup->program_fd = sup->program_before_fd;
+		sup->program_before_fd = -1;
+		store_put(sup->store_fd, STORE_PROGRAM, sup->program_fd);
+		store_drop(sup->store_fd, STORE_PROGRAM_BEFORE);
+	}
+	atomic_fetch_add(&sup->board->reloads_failed, 1);
+	log_errorx("reload given up: %s; generation %u serves on",
+	    state->roll_reason, state->pool.generation);
+}
+
+static void
+go_on(struct supervisor *sup)
+{
+	if (sup->program_before_fd >= 0)
+		close(sup->program_before_fd);
+	sup->program_before_fd = -1;
+	store_drop(sup->store_fd, STORE_PROGRAM_BEFORE);
+	atomic_fetch_add(&sup->board->reloads, 1);
+	helper_again(&sup->helper[STATE_CHECKS]);
+	log_info("reload done: generation %u serves",
+	    sup->state->pool.generation);
+}
+
+void
+generation_step(struct supervisor *sup)
+{
+	struct state *state = sup->state;
+
+	if (!state->roll_open)
+		return;
+	if (state->pool.roll == POOL_ROLL_BACK)
+		go_back(sup);
+	else if (state->pool.roll == POOL_ROLL_DONE)
+		go_on(sup);
+	else if (!state->pool.stopping)
+		return;
+	state->roll_open = 0;
+}

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# A reload: new settings, a new program, and what becomes of one that is bad.
+# Nothing that a client asks meanwhile is lost.
+. "${srcdir:-.}/tests/e2e/lib.sh"
+need jq
+mkdir -p "$tmp/bin"
+cp "$responder" "$tmp/bin/served"
+cp "$(program tests/peer/bad-responder)" "$tmp/bin/bad"
+printf 'APP_WORKERS=2\n' >"$tmp/settings"
+unset APP_WORKERS
+export APP_START_TIMEOUT=$((1 * scale))
+ndsd_start -f "$tmp/settings" -- "$tmp/bin/served"
+
+# put FILE: under the program's name, whole at once, as a package would.
+put() { cp "$1" "$tmp/bin/.new" && mv "$tmp/bin/.new" "$tmp/bin/served"; }
+reloads() { said=$(ctl reload 2>&1); rc=$?; }
+generation() { field .generation; }
+
+# ---- good ones, under load
+peer --many 4 --repeat 4000 "$app" >"$tmp/many" 2>&1 &
+crowd=$!
+for n in 2 3 4; do
+	put "$responder"
+	reloads
+	is "reload to generation $n" "$rc" 0
+	is "which then serves" "$(generation)" "$n"
+done
+wait "$crowd"
+is "three reloads under load cost none of 16000 requests" \
+    "$(sed -n 's/^whole //p' "$tmp/many")" 16000
+is "nor was one of them a 5xx" "$(field .counters.status_5xx)" 0
+ask --path /version "$app"
+like "a worker knows its generation" "$answer" '"generation":4'
+
+# ---- settings
+printf 'APP_WORKERS=3\n' >"$tmp/settings"
+reloads
+is "a reload takes new settings: status" "$rc" 0
+is "and obeys them" "$(field '.workers|length')" 3
+before=$(workers)
+printf 'APP_WORKERS=many\n' >"$tmp/settings"
+reloads
+is "bad settings are refused" "$rc" 1
+like "by file and line" "$said" 'settings:1: APP_WORKERS=many'
+printf 'APP_WORKERS=3\nAPP_SOCKET_GROUP=root\n' >"$tmp/settings"
+reloads
+is "so is one that cannot change" "$rc" 1
+like "by its name" "$said" 'APP_SOCKET_GROUP=root cannot change'
+is "what ran is untouched" "$(workers)" "$before"
+printf 'APP_WORKERS=3\n' >"$tmp/settings"
+
+# ---- bad programs
+was=$(generation)
+printf '#!/bin/sh\necho "no database" >&2\nexit 3\n' >"$tmp/bin/exits"
+printf '#!/bin/sh\nkill -SEGV $$\n' >"$tmp/bin/crashes"
+chmod +x "$tmp/bin/exits" "$tmp/bin/crashes"
+put "$tmp/bin/exits"
+reloads
+is "a program that exits is not taken" "$rc" 1
+like "the reason is shown" "$said" "exited with status 3.*no database"
+like "and who serves" "$said" "generation $was serves on"
+put "$tmp/bin/crashes"
+reloads
+is "nor one that crashes" "$rc" 1
+like "with its signal" "$said" 'died of SIGSEGV'
+rm "$tmp/bin/served"
+reloads
+is "nor one that is not there" "$rc" 1
+is "the old ones are untouched" "$(workers)" "$before"
+is "as is the generation" "$(generation)" "$was"
+ask "$app"
+is "and they answer" "$status_code" 200
+
+# A death now is healed with the program of this generation, although no file
+# stands at its path.
+kill -KILL "$(field '.workers[0].guardian_pid')"
+three_idle() { [ "$(field '[.workers[]|select(.state=="idle")]|length')" = 3 ]; }
+ok "a place that dies now is filled again" wait_until 5 three_idle
+
+# ---- signals, two at once, and a supervisor that dies
+put "$responder"
+kill -HUP "$ndsd_pid"
+later() { [ "$(generation)" -gt "$was" ]; }
+ok "SIGHUP reloads" wait_until 5 later
+ctl reload >"$tmp/second" 2>&1
+like "a second reload is refused while one is under way" \
+    "$(<"$tmp/second")" 'under way'
+settled() { grep -q "reload done: generation $(generation)" "$tmp/ndsd.log"; }
+ok "the first is done" wait_until 10 settled
+was=$(generation)
+kill -HUP "$ndsd_pid"
+wait_until 5 later
+kill -KILL "$(field .supervisor.pid)"
+ok "a reload outlives the supervisor" wait_until 10 settled
+ok "and all are new" wait_until 5 three_idle
+is "of one generation" "$(field '[.workers[].generation]|unique|length')" 1
+ctl reload >/dev/null 2>&1 &
+stop_is 0 "a stop ends a reload"
+done_testing
