@@ -11,7 +11,7 @@
 #include "ndsd/supervisor.h"
 #include "proto/store.h"
 
-/* ---- the program ---------------------------------------------------------- */
+/* ---- the program --------------------------------------------------------- */
 
 static int
 program_open(const struct supervisor *sup, struct nds_error *err)
@@ -40,7 +40,7 @@ generation_open(struct supervisor *sup, struct nds_error *err)
 	return 0;
 }
 
-/* ---- the settings --------------------------------------------------------- */
+/* ---- the settings -------------------------------------------------------- */
 
 /* What was made of these before anything ran cannot be made again. */
 static int
@@ -77,7 +77,7 @@ settings_use(struct supervisor *sup, const struct settings *s)
 	logs_format(&sup->logs, s);
 }
 
-/* ---- the roll ------------------------------------------------------------- */
+/* ---- the roll ------------------------------------------------------------ */
 
 int
 generation_reload(struct supervisor *sup, struct nds_error *err)
