@@ -8,7 +8,7 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
 	--no-install-recommends gcc libc6-dev make autoconf automake libtool \
-	pkg-config libfcgi-dev libjansson-dev libmd-dev
+	pkg-config libfcgi-dev libjansson-dev libmd-dev libcurl4-openssl-dev
 WORKDIR /source
 COPY configure.ac Makefile.am LICENSE README.md CHANGES.md CONTRIBUTING.md \
 	quickstart ./
@@ -22,7 +22,7 @@ COPY nginx nginx
 RUN mkdir -p build-aux && autoreconf -fi && mkdir /build && cd /build && \
 	/source/configure --prefix=/usr --sysconfdir=/etc && \
 	make -j"$(nproc)" && make install-strip DESTDIR=/out && \
-	rm -rf /out/usr/include /out/usr/share/man /out/usr/lib/pkgconfig \
+	rm -rf /out/usr/bin/nds-prove /out/usr/include /out/usr/share/man /out/usr/lib/pkgconfig \
 	/out/usr/lib/*.la
 
 FROM debian:bookworm-slim

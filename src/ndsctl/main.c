@@ -133,6 +133,14 @@ run_reload(const struct command *c)
 }
 
 static int
+run_upgrade(const struct command *c)
+{
+	if (has_flag(c, NULL) < 0)
+		return usage_wrong(c, "unknown argument", c->argv[0]);
+	return call_and_say(c, NULL, 0, "upgraded");
+}
+
+static int
 run_undrain(const struct command *c)
 {
 	if (has_flag(c, NULL) < 0)
@@ -221,6 +229,10 @@ static const struct verb verbs[] = {
 	    "new one has answered.  When the new ones die or do not get\n"
 	    "ready, the old generation stays, and the reason is shown.",
 	    run_reload},
+	{"upgrade", "", "let a new ndsd binary take over",
+	    "The binary at ndsd's own path takes over, with the same main pid,\n"
+	    "sockets, workers and counters.  One that crashes, is missing or\n"
+	    "cannot read the running state is refused.", run_upgrade},
 	{"drain", "[--wait]", "turn unready, so that traffic goes elsewhere",
 	    "/ready answers 503 and connections are ended with their next\n"
 	    "answer; the pool goes on serving what comes.  With --wait it\n"

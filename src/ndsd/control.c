@@ -2,6 +2,7 @@
 #include "ndsd/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,22 @@ verb_reload(struct control_client *c, const char *arg)
 }
 
 static void
+verb_upgrade(struct control_client *c, const char *arg)
+{
+	struct nds_error err;
+	int fd = fcntl(c->watch.fd, F_DUPFD_CLOEXEC, 3);
+
+	(void)arg;
+	if (fd >= 0 && upgrade_begin(c->sup, fd, &err) == 0) {
+		control_drop(c); /* the copy lives on and is answered */
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+	control_refuse(c, fd < 0 ? "out of descriptors" : err.text);
+}
+
+static void
 verb_scale(struct control_client *c, const char *arg)
 {
 	struct nds_error err;
@@ -185,6 +202,7 @@ static const struct {
     {"status", verb_status},
     {"version", verb_version},
     {"reload", verb_reload},
+    {"upgrade", verb_upgrade},
     {"drain", verb_drain},
     {"undrain", verb_undrain},
     {"scale", verb_scale},

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -65,6 +66,14 @@ keeper_drop(struct keeper *k, const char *name)
 	k->item[at] = k->item[--k->item_count];
 }
 
+int
+keeper_fd(const struct keeper *k, const char *name)
+{
+	int at = item_find(k, name);
+
+	return at < 0 ? -1 : k->item[at].fd;
+}
+
 /* In the child: become the supervisor, from the binary that we are. */
 static void
 supervisor_exec(struct keeper *k, int store_fd)
@@ -76,6 +85,7 @@ supervisor_exec(struct keeper *k, int store_fd)
 	fcntl(store_fd, F_SETFD, 0);
 	snprintf(number, sizeof(number), "%d", store_fd);
 	setenv(STORE_ENV, number, 1);
+	setenv(KEEPER_PATH_ENV, k->exe_path, 1);
 	fexecve(k->exe_fd, k->argv, environ);
 	log_error("cannot start the supervisor");
 	_exit(EXIT_REFUSED);
@@ -93,8 +103,11 @@ hand_over(struct keeper *k)
 		if (store_send(k->store_fd, &m, k->item[i].fd) < 0)
 			log_warn("cannot hand over %s", m.name);
 	}
-	m = (struct store_message){.type = STORE_END, .value = k->restarts};
+	m = (struct store_message){.type = STORE_END,
+	    .value = k->restarts,
+	    .status = k->upgrade_errno};
 	store_send(k->store_fd, &m, -1);
+	k->upgrade_errno = UPGRADE_NONE;
 }
 
 static void
@@ -171,6 +184,87 @@ supervisor_died(struct keeper *k, int status)
 	    (long long)(k->retry_ms - clock_ms()));
 }
 
+/* ---- becoming another binary ---------------------------------------------- */
+
+struct keeper_table {
+	int restarts, item_count;
+};
+
+static int
+table_write(const struct keeper *k)
+{
+	struct keeper_table head = {k->restarts, k->item_count};
+	int fd = memfd_create("nds-keeper", 0);
+
+	if (fd < 0 || write(fd, &head, sizeof(head)) != sizeof(head) ||
+	    write(fd, k->item, sizeof(k->item[0]) * (size_t)k->item_count) !=
+		(ssize_t)(sizeof(k->item[0]) * (size_t)k->item_count)) {
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void
+items_inherit(const struct keeper *k, int inherit)
+{
+	for (int i = 0; i < k->item_count; i++)
+		fcntl(k->item[i].fd, F_SETFD, inherit ? 0 : FD_CLOEXEC);
+}
+
+/* The supervisor has asked for it, and has nothing that it must not lose. */
+static void
+upgrade(struct keeper *k)
+{
+	char number[16];
+	int table_fd;
+
+	kill(k->pid, SIGKILL);
+	waitpid(k->pid, NULL, 0);
+	close(k->store_fd);
+	k->store_fd = -1;
+	k->pid = 0;
+	table_fd = table_write(k);
+	snprintf(number, sizeof(number), "%d", table_fd);
+	setenv(KEEPER_ENV, number, 1);
+	items_inherit(k, 1);
+	if (table_fd >= 0)
+		execv(k->exe_path, k->argv);
+	k->upgrade_errno = errno;
+	items_inherit(k, 0);
+	unsetenv(KEEPER_ENV);
+	if (table_fd >= 0)
+		close(table_fd);
+	k->retry_ms = clock_ms();
+}
+
+int
+keeper_open(struct keeper *k, struct nds_error *err)
+{
+	const char *text = getenv(KEEPER_ENV);
+	struct keeper_table head;
+	int fd = text != NULL ? atoi(text) : -1;
+	ssize_t bytes;
+
+	k->upgrade_errno = UPGRADE_NONE;
+	if (text == NULL)
+		return 0;
+	unsetenv(KEEPER_ENV);
+	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
+	    head.item_count < 0 || head.item_count > STORE_MAX)
+		return error_set(err, "the table of kept descriptors is broken");
+	bytes = (ssize_t)(sizeof(k->item[0]) * (size_t)head.item_count);
+	if (pread(fd, k->item, (size_t)bytes, sizeof(head)) != bytes)
+		return error_set(err, "the table of kept descriptors is short");
+	close(fd);
+	k->restarts = head.restarts;
+	k->item_count = head.item_count;
+	k->upgrade_errno = 0;
+	items_inherit(k, 0);
+	return 1;
+}
+
 static void
 read_store(struct keeper *k)
 {
@@ -188,6 +282,10 @@ read_store(struct keeper *k)
 			keeper_drop(k, m.name);
 		if (m.type == STORE_TOOK && m.value > 0 && m.value < 64)
 			k->pending &= ~(1ull << m.value);
+		if (m.type == STORE_UPGRADE) {
+			upgrade(k);
+			return;
+		}
 		if (m.type == STORE_BYE) {
 			k->done = 1;
 			k->status = m.value;
@@ -269,12 +367,22 @@ keeper_turn(struct keeper *k)
 	}
 }
 
+static void
+find_self(struct keeper *k)
+{
+	ssize_t n = readlink("/proc/self/exe", k->exe_path,
+	    sizeof(k->exe_path) - 1);
+
+	k->exe_path[n > 0 ? n : 0] = '\0';
+	k->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+}
+
 int
 keeper_run(struct keeper *k, char **argv)
 {
 	k->argv = argv;
 	k->store_fd = -1;
-	k->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	find_self(k);
 	k->signal_fd = signals_open();
 	if (k->exe_fd < 0 || k->signal_fd < 0) {
 		log_error("cannot become the main process (is /proc mounted?)");

@@ -282,14 +282,32 @@ prepare(const struct settings *s, struct keeper *k, struct nds_error *err)
 	return 0;
 }
 
+/* After an upgrade: everything is there already. */
+static int
+resume(struct keeper *k, char **argv)
+{
+	struct nds_error err;
+	struct state *state = state_map(keeper_fd(k, STORE_STATE), &err);
+
+	if (state != NULL)
+		log_open(state->settings.log_format == LOG_FORMAT_JSON,
+		    (enum log_level)state->settings.log_level, NULL, NULL);
+	raise_file_limit();
+	return keeper_run(k, argv);
+}
+
 static int
 start(struct command *c, struct settings *s, char **argv)
 {
 	static struct keeper keeper;
 	struct nds_error err;
 
-	if (find_programs(c, &err) < 0 || check_front(c, s, &err) < 0 ||
-	    prepare(s, &keeper, &err) < 0) {
+	int upgraded = keeper_open(&keeper, &err);
+
+	if (upgraded > 0)
+		return resume(&keeper, argv);
+	if (upgraded < 0 || find_programs(c, &err) < 0 ||
+	    check_front(c, s, &err) < 0 || prepare(s, &keeper, &err) < 0) {
 		fprintf(stderr, "ndsd: %s\n", err.text);
 		return EXIT_REFUSED;
 	}
@@ -306,6 +324,9 @@ run_as_supervisor(struct command *c, const char *store)
 {
 	unsetenv(STORE_ENV);
 	find_programs(c, NULL);
+	c->options.self_path = getenv(KEEPER_PATH_ENV);
+	if (c->options.self_path == NULL)
+		c->options.self_path = "";
 	if (c->options.program == NULL)
 		c->options.program = c->default_program;
 	fcntl(atoi(store), F_SETFD, FD_CLOEXEC);
@@ -316,17 +337,21 @@ int
 main(int argc, char **argv)
 {
 	static struct command c;
-	const char *store = getenv(STORE_ENV);
+	const char *store = getenv(STORE_ENV), *prove = getenv(UPGRADE_ENV);
 	struct settings s;
 	struct nds_error err;
 	int status;
 
 	open_standard_fds();
+	if (prove != NULL)
+		return upgrade_prove(atoi(prove));
 	status = parse(&c, argc, argv);
 	if (status >= 0)
 		return status;
 	if (store != NULL)
 		return run_as_supervisor(&c, store);
+	if (getenv(KEEPER_ENV) != NULL) /* its settings are in force */
+		return start(&c, NULL, argv);
 	if (settings_load(&s, c.options.file, environ, &err) < 0 ||
 	    listen_check(&s, &err) < 0) {
 		fprintf(stderr, "ndsd: %s\n", err.text);

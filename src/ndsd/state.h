@@ -50,6 +50,7 @@ struct state {
 	uint32_t roll_open;	/* 1: a reload is not settled yet */
 	uint32_t wanted_before; /* workers, and settings, to go back to */
 	struct settings settings_before;
+	int32_t proved_by; /* pid of the binary that has read this state */
 	char roll_reason[400]; /* why the last roll ended as it did */
 };
 

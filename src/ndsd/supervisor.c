@@ -252,6 +252,10 @@ obey_signal(struct supervisor *sup, int sig)
 		if (supervisor_reload(sup, &err) < 0)
 			log_errorx("reload refused: %s", err.text);
 		break;
+	case SIGUSR2:
+		if (upgrade_begin(sup, -1, &err) < 0)
+			log_errorx("upgrade refused: %s", err.text);
+		break;
 	case SIGTTIN:
 	case SIGTTOU:
 		wanted += sig == SIGTTIN ? 1 : -1;
@@ -269,6 +273,8 @@ obey_signal(struct supervisor *sup, int sig)
 static void
 process_died(struct supervisor *sup, pid_t pid, int status)
 {
+	if (upgrade_died(sup, pid, status))
+		return;
 	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++) {
 		const struct pool_place *at = &sup->state->pool.place[i];
 
@@ -396,6 +402,7 @@ tick(struct supervisor *sup, int64_t now_ms)
 	atomic_store(&sup->board->stuck, kill_overdue(sup, now_ms));
 	supervisor_step(sup);
 	control_tick(sup, now_ms);
+	upgrade_tick(sup, now_ms);
 	if (sup->state->drain.phase == DRAIN_STOPPED)
 		helpers_stop(sup, now_ms);
 }

@@ -13,6 +13,7 @@
 #include "ndsd/loop.h"
 #include "ndsd/slot.h"
 #include "ndsd/state.h"
+#include "ndsd/upgrade.h"
 #include "proto/board.h"
 
 /* Names of descriptors in the store. */
@@ -31,6 +32,7 @@ struct options {
 	int front_lighttpd;	/* --front=lighttpd */
 	char **program;		/* NULL-terminated; never NULL */
 	const char *program_path; /* where PATH finds it */
+	const char *self_path;	/* of ndsd itself */
 	const char *responder;	/* nds-responder: serves health.sock */
 	const char *lighttpd;	/* of --front=lighttpd, else NULL */
 };
@@ -40,7 +42,7 @@ struct supervisor {
 	struct loop loop;
 	struct state *state;
 	struct pool_board *board;
-	int store_fd, board_fd;
+	int store_fd, board_fd, state_fd;
 	int app_fd, health_fd, control_fd; /* listeners */
 	int program_fd;	       /* of this generation */
 	int program_before_fd; /* of the last one, while a roll may go back */
@@ -49,6 +51,7 @@ struct supervisor {
 	struct helper helper[STATE_HELPERS];
 	struct logs logs;
 	struct control control;
+	struct upgrade upgrade;
 	int64_t born_ms;    /* this supervisor began */
 	int64_t close_ms;   /* STOPPED: helpers may take until then */
 	int64_t tick_ms;	 /* next tick */

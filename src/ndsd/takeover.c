@@ -23,7 +23,7 @@ struct kept {
 
 struct takeover {
 	struct supervisor *sup;
-	int state_fd, restarts;
+	int restarts, upgrade_errno, upgrade_client_fd;
 	struct kept slot[BOARD_SLOTS_MAX];
 	struct kept helper[STATE_HELPERS];
 };
@@ -68,10 +68,11 @@ kept_shared(struct takeover *t, const char *name)
 	struct {
 		const char *name;
 		int *fd;
-	} const list[] = {{STORE_STATE, &t->state_fd},
+	} const list[] = {{STORE_STATE, &t->sup->state_fd},
 	    {STORE_BOARD, &t->sup->board_fd}, {STORE_APP, &t->sup->app_fd},
 	    {STORE_HEALTH, &t->sup->health_fd},
 	    {STORE_CONTROL, &t->sup->control_fd},
+	    {UPGRADE_CLIENT, &t->upgrade_client_fd},
 	    {STORE_PROGRAM, &t->sup->program_fd},
 	    {STORE_PROGRAM_BEFORE, &t->sup->program_before_fd}};
 
@@ -105,6 +106,7 @@ take_all(struct takeover *t, struct nds_error *err)
 	while ((got = store_recv(t->sup->store_fd, &m, &fd, 1)) > 0) {
 		if (m.type == STORE_END) {
 			t->restarts = m.value;
+			t->upgrade_errno = m.status;
 			return 0;
 		}
 		if (m.type == STORE_ITEM && fd >= 0)
@@ -120,11 +122,10 @@ map_shared(struct takeover *t, struct nds_error *err)
 {
 	struct supervisor *sup = t->sup;
 
-	if (t->state_fd < 0 || sup->board_fd < 0 || sup->app_fd < 0 ||
+	if (sup->state_fd < 0 || sup->board_fd < 0 || sup->app_fd < 0 ||
 	    sup->health_fd < 0 || sup->control_fd < 0)
 		return error_set(err, "the fd store lacks what it should keep");
-	sup->state = state_map(t->state_fd, err);
-	close(t->state_fd);
+	sup->state = state_map(sup->state_fd, err);
 	if (sup->state == NULL)
 		return -1;
 	sup->board = board_pool_map(sup->board_fd, 1, err);
@@ -212,7 +213,8 @@ takeover_run(struct supervisor *sup, struct nds_error *err)
 	static struct takeover t;
 
 	t.sup = sup;
-	t.state_fd = sup->board_fd = sup->app_fd = sup->health_fd = -1;
+	sup->state_fd = sup->board_fd = sup->app_fd = sup->health_fd = -1;
+	t.upgrade_client_fd = sup->upgrade.client_fd = -1;
 	sup->control_fd = sup->signals.fd = sup->store.fd = -1;
 	sup->program_fd = sup->program_before_fd = -1;
 	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++) {
@@ -231,5 +233,9 @@ takeover_run(struct supervisor *sup, struct nds_error *err)
 	sup->born_ms = clock_ms();
 	control_open(sup, sup->control_fd);
 	adopt_all(&t);
+	if (t.upgrade_errno != UPGRADE_NONE) {
+		upgrade_answer(t.upgrade_client_fd, t.upgrade_errno);
+		store_drop(sup->store_fd, UPGRADE_CLIENT);
+	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define STORE_NAME_BYTES 32
+#define UPGRADE_NONE (-1) /* STORE_END: no upgrade has been */
 #define STORE_MAX 4096		/* descriptors */
 #define STORE_ENV "NDSD_STORE_FD" /* set: this ndsd is a supervisor */
 
@@ -20,10 +21,13 @@ enum store_type {
 	STORE_DROP,    /* name: close it */
 	STORE_BYE,     /* value = exit status: the service has stopped */
 	STORE_TOOK,    /* value = signal: it was acted upon */
+	STORE_UPGRADE, /* end me, and become the binary at your path */
 
 	/* keeper to supervisor */
 	STORE_ITEM = 64, /* name, fd: one that is kept */
-	STORE_END,	 /* that was the last; value = restarts so far */
+	STORE_END,	 /* that was the last; value = restarts so far,
+			    status = errno of an upgrade just tried, 0 =
+			    done, UPGRADE_NONE = none */
 	STORE_SIGNAL,	 /* value = signal sent to the main process */
 	STORE_REAPED	 /* value = pid, status = of waitpid */
 };

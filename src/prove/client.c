@@ -68,6 +68,19 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
+/* An aborted transfer has sent nothing: it may simply begin again. */
+static int
+on_ready(void *arg, char *ip, char *own_ip, int port, int own_port)
+{
+	struct client *c = arg;
+
+	(void)ip;
+	(void)own_ip;
+	(void)port;
+	return sockets_take(&c->crowd->sockets, own_port) < 0 ?
+	    CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 /* ---- the request --------------------------------------------------------- */
 
 static int
@@ -151,6 +164,8 @@ set_callbacks(struct client *c)
 	curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, c);
 	curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->error);
+	curl_easy_setopt(c->easy, CURLOPT_PREREQFUNCTION, on_ready);
+	curl_easy_setopt(c->easy, CURLOPT_PREREQDATA, c);
 	curl_easy_setopt(c->easy, CURLOPT_CLOSESOCKETFUNCTION, sockets_close);
 	curl_easy_setopt(c->easy, CURLOPT_CLOSESOCKETDATA, &c->crowd->sockets);
 }
@@ -197,6 +212,7 @@ client_begin(struct client *c, int64_t number, int64_t due_us,
 {
 	memset(&c->seen, 0, sizeof(c->seen));
 	c->error[0] = '\0';
+	c->number = number;
 	c->due_us = due_us;
 	if (c->id != NULL)
 		snprintf(c->id, CLIENT_ID_BYTES, "prove-%s-%" PRId64,
@@ -248,14 +264,16 @@ client_errno(const struct client *c)
 	return number;
 }
 
-curl_socket_t
-client_socket(const struct client *c)
+void
+client_rest(struct client *c, enum phase phase, int64_t end_us)
 {
+	struct rest rest = {.end_us = end_us, .phase = phase};
 	curl_socket_t fd = CURL_SOCKET_BAD;
+	long port = 0;
 
-	if (curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK)
-		return CURL_SOCKET_BAD;
-	return fd;
+	curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd);
+	curl_easy_getinfo(c->easy, CURLINFO_LOCAL_PORT, &port);
+	sockets_rest(&c->crowd->sockets, fd, port, &rest);
 }
 
 int

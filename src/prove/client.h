@@ -32,6 +32,7 @@ struct client {
 	char *id; /* in its place in the headers; NULL = the user sends one */
 	struct outcome seen;
 	SHA2_CTX digest;
+	int64_t number;	 /* of the request */
 	int64_t due_us;	 /* when it was to be sent: latency counts from here */
 	int64_t idle_until_us;
 	struct client *next; /* of a list of idle ones */
@@ -52,8 +53,10 @@ void client_end(struct client *c, int code);
 
 /* errno of a connection that failed, 0 = none. */
 long client_errno(const struct client *c);
-/* The socket of the last transfer, or -1. */
-curl_socket_t client_socket(const struct client *c);
+/* The connection of the last transfer, if it was kept, rests from now on.
+ * end_us is 0 when the request was not answered.  Before the transfer leaves
+ * the multi handle. */
+void client_rest(struct client *c, enum phase phase, int64_t end_us);
 /* Was there ever a connection for the last transfer? */
 int client_connected(const struct client *c);
 

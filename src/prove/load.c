@@ -101,7 +101,6 @@ count(struct load *l, struct client *c, int code)
 	struct record *r = l->record;
 	struct finished f = {.end_us = clock_us(), .seen = &c->seen,
 	    .id = c->id == NULL ? "" : c->id, .detail = c->error};
-	curl_socket_t fd = client_socket(c);
 	enum phase phase;
 
 	f.sent_us = c->due_us;
@@ -116,14 +115,22 @@ count(struct load *l, struct client *c, int code)
 		f.detail = curl_easy_strerror((CURLcode)code);
 	r->reached |= client_connected(c);
 	phase = record_add(r, &f);
-	if (f.fate == FATE_ANSWERED)
-		sockets_answered(&l->crowd.sockets, fd, phase, f.end_us);
-	else
-		sockets_forget(&l->crowd.sockets, fd);
+	client_rest(c, phase, f.fate == FATE_ANSWERED ? f.end_us : 0);
 	if (f.fate == FATE_REFUSED && l->options->rate == 0)
 		rest_push(l, c, f.end_us);
 	else
 		idle_push(l, c);
+}
+
+/* Its connection had ended while it rested, and nothing was sent yet. */
+static void
+send_again(struct load *l, struct client *c)
+{
+	int64_t left_us = c->due_us + l->options->rules.timeout_us - clock_us();
+
+	client_begin(c, c->number, c->due_us, left_us < 1 ? 1 : left_us);
+	curl_multi_add_handle(l->multi, c->easy);
+	l->active++;
 }
 
 static void
@@ -133,14 +140,19 @@ collect(struct load *l)
 	int left;
 
 	while ((message = curl_multi_info_read(l->multi, &left)) != NULL) {
-		CURL *easy = message->easy_handle;
 		int code = (int)message->data.result;
-		char *client = NULL;
+		char *private = NULL;
+		struct client *c;
 
-		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &client);
-		count(l, (struct client *)(void *)client, code);
-		curl_multi_remove_handle(l->multi, easy);
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
+		    &private);
+		c = (struct client *)(void *)private;
+		if (code != CURLE_ABORTED_BY_CALLBACK)
+			count(l, c, code);
+		curl_multi_remove_handle(l->multi, c->easy);
 		l->active--;
+		if (code == CURLE_ABORTED_BY_CALLBACK)
+			send_again(l, c);
 	}
 }
 

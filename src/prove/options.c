@@ -123,7 +123,7 @@ take_data_file(struct options *o, const char *value, struct nds_error *err)
 	if (o->body != NULL)
 		return error_set(err, "--data-file: the request has a body "
 		    "already; one of --data and --data-file, once");
-	o->file = o->body = given_file(value, &o->body_bytes, err);
+	o->body = o->file = given_file(value, &o->body_bytes, err);
 	return o->body == NULL ? -1 : 0;
 }
 

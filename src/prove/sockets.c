@@ -1,69 +1,96 @@
 /* SPDX-License-Identifier: MIT */
 #include "prove/sockets.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* NULL when there is no memory: an extra answer is then not noticed. */
-static struct answered *
-answered_at(struct sockets *s, curl_socket_t fd)
+/* NULL when there is no memory: what comes unasked is then not noticed. */
+static struct rest *
+rest_at(struct sockets *s, curl_socket_t fd)
 {
 	size_t at = (size_t)fd, room = s->room == 0 ? 256 : s->room;
-	struct answered *more;
+	struct rest *more;
 
-	if (fd < 0)
-		return NULL;
 	if (at < s->room)
-		return &s->last[at];
+		return &s->rests[at];
 	while (room <= at)
 		room *= 2;
-	more = realloc(s->last, room * sizeof(*more));
+	more = realloc(s->rests, room * sizeof(*more));
 	if (more == NULL)
 		return NULL;
 	memset(more + s->room, 0, (room - s->room) * sizeof(*more));
-	s->last = more;
+	s->rests = more;
 	s->room = room;
-	return &s->last[at];
+	return &s->rests[at];
 }
 
 void
-sockets_answered(struct sockets *s, curl_socket_t fd, enum phase phase,
-    int64_t end_us)
+sockets_rest(struct sockets *s, curl_socket_t fd, long port,
+    const struct rest *rest)
 {
-	struct answered *a = answered_at(s, fd);
+	struct rest *r = fd < 0 ? NULL : rest_at(s, fd);
 
-	if (a != NULL)
-		*a = (struct answered){end_us, phase};
+	if (r == NULL || port <= 0 || port > UINT16_MAX)
+		return;
+	*r = *rest;
+	r->port = (uint16_t)port;
+	s->fd_of_port[port] = fd;
 }
 
-void
-sockets_forget(struct sockets *s, curl_socket_t fd)
+/* Has anything come? -1 when the connection is of no more use.  Bytes of TLS
+ * tell nothing. */
+static int
+look(struct sockets *s, struct rest *r, int fd)
 {
-	if (fd >= 0 && (size_t)fd < s->room)
-		s->last[fd].end_us = 0;
+	char head[5];
+	ssize_t n = recv(fd, head, sizeof(head), MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	if (n > 0 && (n != sizeof(head) || memcmp(head, "HTTP/", 5) != 0))
+		return 0;
+	if (n > 0 && r->end_us != 0)
+		record_twice(s->record, r->phase, r->end_us);
+	return -1;
+}
+
+int
+sockets_take(struct sockets *s, int port)
+{
+	int fd = port <= 0 || port > UINT16_MAX ? 0 : s->fd_of_port[port];
+	int result;
+
+	if (fd <= 0 || (size_t)fd >= s->room)
+		return 0;
+	result = look(s, &s->rests[fd], fd);
+	s->rests[fd].end_us = 0;
+	if (result < 0)
+		s->fd_of_port[port] = 0;
+	return result;
 }
 
 int
 sockets_close(void *sockets, curl_socket_t fd)
 {
 	struct sockets *s = sockets;
-	struct answered *a = answered_at(s, fd);
-	char head[5];
+	struct rest *r = (size_t)fd < s->room ? &s->rests[fd] : NULL;
 
-	if (a != NULL && a->end_us != 0 &&
-	    recv(fd, head, sizeof(head), MSG_PEEK | MSG_DONTWAIT) == 5 &&
-	    memcmp(head, "HTTP/", 5) == 0)
-		record_twice(s->record, a->phase, a->end_us);
-	sockets_forget(s, fd);
+	if (r != NULL && r->end_us != 0)
+		look(s, r, fd);
+	if (r != NULL && s->fd_of_port[r->port] == fd)
+		s->fd_of_port[r->port] = 0;
+	if (r != NULL)
+		memset(r, 0, sizeof(*r));
 	return close(fd);
 }
 
 void
 sockets_free(struct sockets *s)
 {
-	free(s->last);
-	s->last = NULL;
+	free(s->rests);
+	s->rests = NULL;
 	s->room = 0;
 }

@@ -109,6 +109,8 @@ asked "options are those of ndsd" ndsd \
     options man/ndsd.8 "$builddir/ndsd" --help
 asked "options are those of ndsctl" ndsctl \
     options man/ndsctl.1 "$builddir/ndsctl" --help
+asked "options are those of nds-prove" nds-prove \
+    options man/nds-prove.1 "$builddir/nds-prove" --help
 judge "options are those of nds-shutdown" \
     options man/nds-shutdown.8 sh scripts/nds-shutdown --help
 asked "verbs are those of ndsctl" ndsctl verbs

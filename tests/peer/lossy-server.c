@@ -28,7 +28,8 @@ struct conn {
 	size_t used;
 	size_t body_left; /* of a request, to be read and dropped */
 	unsigned served;
-	int64_t late_ms;  /* when the answer goes out; 0 = none waits */
+	int64_t late_ms;  /* when the answer goes out, or 0 */
+	int64_t end_ms;	  /* when the connection is closed, or 0 */
 	char in[HEAD_BYTES + 1];
 	char id[64];	  /* X-Request-Id of the request in hand */
 	char path[64];
@@ -161,6 +162,14 @@ twice_late(struct conn *c)
 	c->late_ms = now_ms() + IDLE_MS;
 }
 
+/* It closes while nobody waits for anything, as HTTP allows. */
+static void
+close_idle(struct conn *c)
+{
+	well(c);
+	c->end_ms = now_ms() + IDLE_MS;
+}
+
 static void
 busy(struct conn *c)
 {
@@ -201,7 +210,8 @@ static struct how hows[] = {{"ok", well, 0, 0}, {"cut", cut, 0, 0},
     {"reset", reset, 0, 0}, {"swallow", swallow_reused, 0, 0},
     {"late", late, 0, 0}, {"wrong-id", wrong_id, 0, 0},
     {"altered", altered, 0, 0}, {"twice", twice, 0, 0},
-    {"twice-late", twice_late, 0, 0}, {"503", busy, 0, 0},
+    {"twice-late", twice_late, 0, 0},
+    {"close-idle", close_idle, 0, 0}, {"503", busy, 0, 0},
     {"404", missing, 0, 0}, {"302", moved, 0, 0},
     {"garbage", garbage, 0, 0}, {"refuse", refuse, 0, 0}};
 
@@ -354,32 +364,43 @@ take_connection(void)
 	}
 }
 
-/* Send what is due; returns how long until the next is, -1 = none. */
+/* Has this time come?  If not, *wait_ms is at most until then. */
 static int
-send_late(void)
+is_due(int64_t *at_ms, int64_t now, int64_t *wait_ms)
 {
-	int64_t now = now_ms(), least = -1;
+	if (*at_ms == 0)
+		return 0;
+	if (*at_ms <= now) {
+		*at_ms = 0;
+		return 1;
+	}
+	if (*wait_ms < 0 || *at_ms - now < *wait_ms)
+		*wait_ms = *at_ms - now;
+	return 0;
+}
+
+/* Do what is due; returns how long until the next is, -1 = none. */
+static int
+do_due(void)
+{
+	int64_t now = now_ms(), wait_ms = -1;
 
 	for (int i = 0; i < CONNS; i++) {
 		struct conn *c = &conns[i];
 
-		if (c->fd < 0 || c->late_ms == 0)
-			continue;
-		if (c->late_ms <= now) {
-			c->late_ms = 0;
+		if (c->fd >= 0 && is_due(&c->late_ms, now, &wait_ms))
 			well(c);
-		} else if (least < 0 || c->late_ms - now < least) {
-			least = c->late_ms - now;
-		}
+		if (c->fd >= 0 && is_due(&c->end_ms, now, &wait_ms))
+			end(c);
 	}
-	return (int)least;
+	return (int)wait_ms;
 }
 
 static void
 serve(void)
 {
 	struct pollfd fds[CONNS + 1];
-	int wait_ms = send_late();
+	int wait_ms = do_due();
 
 	fds[CONNS] = (struct pollfd){.fd = listen_fd, .events = POLLIN};
 	for (int i = 0; i < CONNS; i++)

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndsd/upgrade.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/sig.h"
+#include "ndsd/supervisor.h"
+#include "proto/exit.h"
+#include "proto/store.h"
+
+static void
+answer(int client_fd, json_t *line)
+{
+	char *text = json_dumps(line, JSON_COMPACT);
+
+	if (client_fd >= 0 && text != NULL) {
+		send(client_fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+		send(client_fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	if (client_fd >= 0)
+		close(client_fd);
+	free(text);
+	json_decref(line);
+}
+
+static void
+refuse(struct upgrade *u, const char *why)
+{
+	char text[640];
+
+	snprintf(text, sizeof(text), "%s %s; the running ndsd %s goes on",
+	    u->path, why, NDS_VERSION);
+	log_errorx("upgrade refused: %s", text);
+	answer(u->client_fd, json_pack("{s:b,s:s}", "ok", 0, "error", text));
+	u->client_fd = -1;
+	u->pid = 0;
+}
+
+/* ---- the proof ------------------------------------------------------------ */
+
+int
+upgrade_prove(int state_fd)
+{
+	struct nds_error err;
+	struct state *state = state_map(state_fd, &err);
+
+	if (state == NULL) {
+		fprintf(stderr, "ndsd: %s\n", err.text);
+		return EXIT_REFUSED;
+	}
+	state->proved_by = (int32_t)getpid();
+	return EXIT_DONE;
+}
+
+static void
+prove_exec(const struct supervisor *sup, const char *path)
+{
+	char *argv[] = {(char *)(uintptr_t) "ndsd", NULL};
+	char number[16];
+
+	sig_reset();
+	fcntl(sup->state_fd, F_SETFD, 0);
+	snprintf(number, sizeof(number), "%d", sup->state_fd);
+	setenv(UPGRADE_ENV, number, 1);
+	execv(path, argv);
+	_exit(127);
+}
+
+int
+upgrade_begin(struct supervisor *sup, int client_fd, struct nds_error *err)
+{
+	struct upgrade *u = &sup->upgrade;
+
+	if (u->pid != 0)
+		return error_set(err, "an upgrade is under way");
+	if (sup->state->drain.phase > DRAIN_DRAINED)
+		return error_set(err, "the service is stopping");
+	snprintf(u->path, sizeof(u->path), "%s", sup->options->self_path);
+	if (access(u->path, X_OK) < 0)
+		return error_sys(err, "cannot execute %s", u->path);
+	sup->state->proved_by = 0;
+	u->pid = fork();
+	if (u->pid == 0)
+		prove_exec(sup, u->path);
+	if (u->pid < 0) {
+		u->pid = 0;
+		return error_sys(err, "cannot try %s", u->path);
+	}
+	u->client_fd = client_fd;
+	u->until_ms = clock_ms() + UPGRADE_CHECK_MS;
+	return 0;
+}
+
+/* From here on it is the keeper's: it ends us. */
+static void
+hand_to_keeper(struct supervisor *sup)
+{
+	struct store_message m = {.type = STORE_UPGRADE};
+
+	log_info("upgrade: %s takes over", sup->upgrade.path);
+	logs_flush(&sup->logs);
+	if (sup->upgrade.client_fd >= 0)
+		store_put(sup->store_fd, UPGRADE_CLIENT,
+		    sup->upgrade.client_fd);
+	sup->state->upgrades++;
+	atomic_store(&sup->board->upgrades, sup->state->upgrades);
+	store_send(sup->store_fd, &m, -1);
+}
+
+int
+upgrade_died(struct supervisor *sup, pid_t pid, int status)
+{
+	struct upgrade *u = &sup->upgrade;
+	char why[96];
+
+	if (u->pid == 0 || pid != u->pid)
+		return 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+	    sup->state->proved_by == (int32_t)pid) {
+		hand_to_keeper(sup);
+		return 1;
+	}
+	if (WIFSIGNALED(status))
+		snprintf(why, sizeof(why), "died of %s in its trial",
+		    sig_name(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) == 0)
+		snprintf(why, sizeof(why), "is no ndsd");
+	else
+		snprintf(why, sizeof(why), "cannot read the running state "
+					   "(status %d in its trial)",
+		    WEXITSTATUS(status));
+	refuse(u, why);
+	return 1;
+}
+
+void
+upgrade_tick(struct supervisor *sup, int64_t now_ms)
+{
+	if (sup->upgrade.pid != 0 && now_ms >= sup->upgrade.until_ms)
+		kill(sup->upgrade.pid, SIGKILL);
+}
+
+/* ---- afterwards ----------------------------------------------------------- */
+
+void
+upgrade_answer(int client_fd, int failed)
+{
+	char text[160];
+
+	if (failed == 0) {
+		log_info("upgrade done: ndsd %s", NDS_VERSION);
+		answer(client_fd, json_pack("{s:b,s:{s:s}}", "ok", 1, "data",
+				      "version", NDS_VERSION));
+		return;
+	}
+	snprintf(text, sizeof(text), "the new binary cannot be executed: %s; "
+				     "ndsd %s goes on",
+	    strerror(failed), NDS_VERSION);
+	log_errorx("upgrade failed: %s", text);
+	answer(client_fd, json_pack("{s:b,s:s}", "ok", 0, "error", text));
+}
