@@ -25,6 +25,7 @@
 #include "proto/order.h"
 
 #define IDLE_MS 100
+#define LOW_FDS 3
 #define GLANCE_TURNS 16
 #define GLANCE_MS 50
 #define PAUSE_MS 1000	  /* out of fds or memory */
@@ -237,6 +238,24 @@ accept_close(struct acceptor *a)
 		close(a->epoll_fd);
 }
 
+/* A handler has closed one of the standard descriptors, and this connection got
+ * its number: whoever writes to stderr would write to the front. */
+static int
+move_up(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, LOW_FDS), null = -1;
+
+	if (high < 0)
+		return fd;
+	close(fd);
+	do
+		null = open("/dev/null", O_RDWR);
+	while (null >= 0 && null < LOW_FDS);
+	if (null >= LOW_FDS)
+		close(null);
+	return high;
+}
+
 /* ---- the next connection ------------------------------------------------ */
 
 /* accept4 failed. Returns -1 when it is time to leave. */
@@ -287,7 +306,7 @@ accept_next(struct acceptor *a, int *is_probe)
 			return -1;
 		fd = accept4(a->worker->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
-			return fd;
+			return fd < LOW_FDS ? move_up(fd) : fd;
 		if (accept_failed(a) < 0)
 			return -1;
 	}

@@ -56,20 +56,27 @@ conn_move(struct conn *c, enum slot_state to)
 	return 0;
 }
 
-void
-conn_open(struct conn *c, struct slot *slot, int fd, int timeout_ms)
+static void
+conn_hold(struct conn *c, struct slot *slot, int fd)
 {
 	memset(c, 0, sizeof(*c));
 	c->fd = fd;
 	c->slot = slot;
 	c->feed_fd = -1;
 	c->forks = forks;
+	slot->answer_used = 0;
+	slot->boundary = 1;
+}
+
+void
+conn_open(struct conn *c, struct slot *slot, int fd, int timeout_ms)
+{
+	conn_hold(c, slot, fd);
+	slot->request_id[0] = '\0';
 	slot->fd = fd;
 	slot->capture_used = 0;
-	slot->answer_used = 0;
 	slot->tries = 0;
 	slot->flags = 0;
-	slot->boundary = 1;
 	c->accepted_us = clock_us();
 	c->deadline_ms = c->accepted_us / 1000 + timeout_ms;
 	slot->started_ms = c->accepted_us / 1000;
@@ -78,18 +85,30 @@ conn_open(struct conn *c, struct slot *slot, int fd, int timeout_ms)
 	conn_move(c, SLOT_UNREAD);
 }
 
+/* Nothing of a captured request may be touched: its worker may die again. */
+static void
+resume_running(struct conn *c, struct slot *slot)
+{
+	conn_hold(c, slot, slot->fd);
+	c->state = SLOT_RUNNING;
+	c->is_probe = (slot->flags & SLOT_PROBE) != 0;
+	c->accepted_us = slot->started_ms * 1000;
+	c->deadline_ms = slot->deadline_ms;
+}
+
 void
 conn_resume(struct conn *c, struct slot *slot, int timeout_ms)
 {
-	uint32_t tries = slot->tries, flags = slot->flags;
-	uint32_t used = slot->capture_used;
 	int64_t started_ms = slot->started_ms, deadline_ms = slot->deadline_ms;
+	uint32_t flags = slot->flags;
 
+	if (slot->state == SLOT_RUNNING) {
+		resume_running(c, slot);
+		return;
+	}
 	slot->state = SLOT_ACCEPTING;
 	conn_open(c, slot, slot->fd, timeout_ms);
-	slot->tries = tries;
 	slot->flags = flags;
-	slot->capture_used = used;
 	c->is_probe = (flags & SLOT_PROBE) != 0;
 	if (started_ms == 0) /* it died before it could say when */
 		return;

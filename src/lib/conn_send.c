@@ -13,7 +13,10 @@
 #include <poll.h>
 #include <string.h>
 
-#define BATCH_RECORDS 16 /* of a large answer in one sendmsg(2) */
+/* Content of one record of a large answer.  With its header it fits into one
+ * buffer of the kernel's, so that on a unix socket it is sent whole or not at
+ * all: whenever the worker dies, the stream stands between two records. */
+#define RECORD_BYTES 32760
 
 /* Drop sent bytes from the front of the list. */
 static void
@@ -45,6 +48,7 @@ send_all(struct conn *c, struct iovec *iov, size_t count)
 		if (n >= 0) {
 			c->sent_bytes += (uint64_t)n;
 			iov_skip(&iov, &count, (size_t)n);
+			atomic_store(&c->slot->boundary, count == 0);
 		} else if (errno == EAGAIN && conn_wait(c, POLLOUT) == 0) {
 			continue;
 		} else if (errno != EINTR) {
@@ -56,42 +60,27 @@ send_all(struct conn *c, struct iovec *iov, size_t count)
 	return 0;
 }
 
-/* Records on their way into one sendmsg(2), content left where it is. */
-struct batch {
-	struct conn *conn;
-	struct iovec iov[2 * BATCH_RECORDS + 1];
-	uint8_t header[BATCH_RECORDS][WIRE_HEADER_BYTES];
-	size_t used, records;
-};
-
 static int
-batch_send(struct batch *b)
+send_record(struct conn *c, uint8_t *content, size_t bytes)
 {
-	size_t used = b->used;
-	int result;
+	uint8_t header[WIRE_HEADER_BYTES];
+	struct iovec iov[2] = {{header, sizeof(header)}, {content, bytes}};
 
-	b->used = b->records = 0;
-	atomic_store(&b->conn->slot->boundary, 0);
-	result = send_all(b->conn, b->iov, used);
-	atomic_store(&b->conn->slot->boundary, result == 0);
-	return result;
+	wire_header_put(header, WIRE_STDOUT, c->scan.request_id,
+	    (uint16_t)bytes, 0);
+	return send_all(c, iov, 2);
 }
 
 static int
-batch_add(struct batch *b, const void *data, size_t bytes)
+send_content(struct conn *c, const void *data, size_t bytes)
 {
 	uint8_t *at = (uint8_t *)(uintptr_t)data; /* iovec has no const */
 	size_t step;
 
 	for (; bytes > 0; bytes -= step, at += step) {
-		step = bytes < WIRE_CHUNK_BYTES ? bytes : WIRE_CHUNK_BYTES;
-		if (b->records == BATCH_RECORDS && batch_send(b) < 0)
+		step = bytes < RECORD_BYTES ? bytes : RECORD_BYTES;
+		if (send_record(c, at, step) < 0)
 			return -1;
-		wire_header_put(b->header[b->records], WIRE_STDOUT,
-		    b->conn->scan.request_id, (uint16_t)step, 0);
-		b->iov[b->used++] = (struct iovec){b->header[b->records++],
-		    WIRE_HEADER_BYTES};
-		b->iov[b->used++] = (struct iovec){at, step};
 	}
 	return 0;
 }
@@ -124,17 +113,14 @@ answer_pass(struct conn *c, const void *head, size_t head_bytes,
     const void *body, size_t body_bytes)
 {
 	uint8_t trailer[WIRE_TRAILER_BYTES];
-	struct batch b = {.conn = c};
+	struct iovec end = {trailer, sizeof(trailer)};
 
 	if (conn_move(c, SLOT_STREAMING) < 0)
 		return -1;
 	c->streaming = 1;
-	if (batch_add(&b, head, head_bytes) < 0 ||
-	    batch_add(&b, body, body_bytes) < 0)
-		return -1;
 	wire_trailer(trailer, c->scan.request_id);
-	b.iov[b.used++] = (struct iovec){trailer, sizeof(trailer)};
-	if (batch_send(&b) < 0)
+	if (send_content(c, head, head_bytes) < 0 ||
+	    send_content(c, body, body_bytes) < 0 || send_all(c, &end, 1) < 0)
 		return -1;
 	c->streaming = 0;
 	return conn_move(c, SLOT_SENT);
@@ -175,8 +161,6 @@ conn_answer(struct conn *c, const void *head, size_t head_bytes,
 int
 conn_stream(struct conn *c, const void *data, size_t bytes)
 {
-	struct batch b = {.conn = c};
-
 	if (!c->streaming && (answered(c) || conn_move(c, SLOT_STREAMING) < 0))
 		return -1;
 	c->streaming = 1;
@@ -184,9 +168,7 @@ conn_stream(struct conn *c, const void *data, size_t bytes)
 		errno = EPIPE;
 		return -1;
 	}
-	if (batch_add(&b, data, bytes) < 0)
-		return -1;
-	return batch_send(&b);
+	return send_content(c, data, bytes);
 }
 
 int

@@ -271,7 +271,9 @@ back_off(struct guardian *g)
 		int left = clock_left(until, RETRY_MAX_MS);
 		struct timespec ts = {left / 1000, left % 1000 * 1000000L};
 
-		if (sigtimedwait(&g->wait_set, NULL, &ts) == SIGTERM)
+		int sig = sigtimedwait(&g->wait_set, NULL, &ts);
+
+		if (sig > 0 && sig != SIGCHLD)
 			_exit(0);
 	}
 }
@@ -291,7 +293,7 @@ tell_death(struct guardian *g, int status)
 		nds_log(NDS_WARN, "worker %u (pid %d) exited with status %d in "
 				  "a request, next one at once",
 		    w->slot->number, g->pid, WEXITSTATUS(status));
-	if (w->control_fd >= 0)
+	if (w->control_fd >= 0 && is_own(g, w->control_fd))
 		order_send(w->control_fd, ORDER_DIED, (uint32_t)status, -1);
 }
 

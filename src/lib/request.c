@@ -161,7 +161,7 @@ request_begin(struct nds_request *req, struct conn *conn, char **envp,
 
 	request_reset(req, conn, envp);
 	value = nds_header(req, "x-request-id");
-	if (nds_is_replay(req)) /* one request, one id */
+	if (nds_is_replay(req) && conn->slot->request_id[0] != '\0')
 		value = conn->slot->request_id;
 	ident_request(req->request_id, value);
 	memcpy(conn->slot->request_id, req->request_id,

@@ -272,6 +272,15 @@ rescue_connection(struct slot *s, uint32_t state, int fd, uint32_t replay_bytes)
 	return RESCUE_NOTHING;
 }
 
+/* What else stands in the slot may still be of the request before. */
+static enum rescue
+hand_on_noted(struct slot *s)
+{
+	atomic_store(&s->flags, 0);
+	atomic_store(&s->started_ms, 0);
+	return RESCUE_UNREAD;
+}
+
 enum rescue
 rescue_dead(struct slot *s, int listen_fd, uint32_t replay_bytes)
 {
@@ -288,7 +297,7 @@ rescue_dead(struct slot *s, int listen_fd, uint32_t replay_bytes)
 	if (fd < 0)
 		next = RESCUE_NOTHING;
 	else if (state == SLOT_ACCEPTING) /* noted, word not yet moved */
-		next = RESCUE_UNREAD;
+		next = hand_on_noted(s);
 	else
 		next = rescue_connection(s, state, fd, replay_bytes);
 	if (next == RESCUE_NOTHING) {

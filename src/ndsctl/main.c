@@ -230,8 +230,8 @@ static const struct verb verbs[] = {
 	    "ready, the old generation stays, and the reason is shown.",
 	    run_reload},
 	{"upgrade", "", "let a new ndsd binary take over",
-	    "The binary at ndsd's own path takes over, with the same main pid,\n"
-	    "sockets, workers and counters.  One that crashes, is missing or\n"
+	    "The binary at ndsd's own path takes over, with the same main\n"
+	    "pid, sockets, workers and counters.  One that crashes, is missing or\n"
 	    "cannot read the running state is refused.", run_upgrade},
 	{"drain", "[--wait]", "turn unready, so that traffic goes elsewhere",
 	    "/ready answers 503 and connections are ended with their next\n"

@@ -212,8 +212,6 @@ static const struct {
 static void
 run_verb(struct control_client *c, const char *verb, const char *arg)
 {
-	char error[128];
-
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(verbs[i].name, verb) != 0)
 			continue;
@@ -221,9 +219,7 @@ run_verb(struct control_client *c, const char *verb, const char *arg)
 		verbs[i].run(c, arg);
 		return;
 	}
-	snprintf(error, sizeof(error), "this ndsd (%s) does not know '%.32s'",
-	    NDS_VERSION, verb);
-	control_refuse(c, error);
+	control_refuse(c, "this ndsd (" NDS_VERSION ") has no such verb");
 }
 
 static void

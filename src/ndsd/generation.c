@@ -11,7 +11,7 @@
 #include "ndsd/supervisor.h"
 #include "proto/store.h"
 
-/* ---- the program --------------------------------------------------------- */
+/* ---- the program -------------------------------------------------------- */
 
 static int
 program_open(const struct supervisor *sup, struct nds_error *err)
@@ -40,7 +40,7 @@ generation_open(struct supervisor *sup, struct nds_error *err)
 	return 0;
 }
 
-/* ---- the settings -------------------------------------------------------- */
+/* ---- the settings ------------------------------------------------------- */
 
 /* What was made of these before anything ran cannot be made again. */
 static int
@@ -77,7 +77,7 @@ settings_use(struct supervisor *sup, const struct settings *s)
 	logs_format(&sup->logs, s);
 }
 
-/* ---- the roll ------------------------------------------------------------ */
+/* ---- the roll ----------------------------------------------------------- */
 
 int
 generation_reload(struct supervisor *sup, struct nds_error *err)
@@ -106,6 +106,8 @@ generation_reload(struct supervisor *sup, struct nds_error *err)
 	snprintf(state->roll_reason, sizeof(state->roll_reason),
 	    "no reason known");
 	state->roll_open = 1;
+	state->libnds_before = state->program_libnds;
+	state->program_libnds = 0; /* the new one has yet to say so */
 	store_put(sup->store_fd, STORE_PROGRAM_BEFORE, sup->program_fd);
 	store_put(sup->store_fd, STORE_PROGRAM, program_fd);
 	if (sup->program_before_fd >= 0)
@@ -141,6 +143,7 @@ go_back(struct supervisor *sup)
 
 	settings_use(sup, &state->settings_before);
 	pool_scale(&state->pool, state->wanted_before);
+	state->program_libnds = state->libnds_before;
 	if (sup->program_before_fd >= 0) {
 		close(sup->program_fd);
 		sup->program_fd = sup->program_before_fd;

@@ -128,12 +128,16 @@ helper_start(struct helper *h, int64_t now_ms)
 	struct process_spec spec;
 	struct nds_error err;
 	char *argv[5] = {NULL};
-	pid_t pid;
+	pid_t pid = -1;
 
 	helper_spec(h, &spec, argv);
-	pid = process_start(&h->process, &spec, &err);
 	record(h)->spawned_ms = now_ms;
+	if (process_open(&h->process, &err) == 0) {
+		helper_keep(h);
+		pid = process_start(&h->process, &spec, &err);
+	}
 	if (pid < 0) {
+		process_close(&h->process, &h->sup->loop);
 		log_errorx("%s", err.text);
 		record(h)->failures++;
 		record(h)->retry_ms =
@@ -141,7 +145,6 @@ helper_start(struct helper *h, int64_t now_ms)
 		return;
 	}
 	record(h)->pid = (int32_t)pid;
-	helper_keep(h);
 	process_watch_output(&h->process, &h->sup->loop);
 	for (uint32_t i = 0;
 	     h->which == STATE_HEALTH && i < h->sup->state->slots; i++)
@@ -248,8 +251,7 @@ helper_kill(struct helper *h)
 	int32_t pid = record(h)->pid;
 
 	h->wanted = 0;
-	if (pid > 0 && kill(-pid, SIGKILL) < 0)
-		kill(pid, SIGKILL);
+	process_kill(pid);
 }
 
 void

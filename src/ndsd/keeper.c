@@ -23,7 +23,7 @@
 
 #define KEEPER_YOUNG_MS 5000
 #define KEEPER_RETRY_FIRST_MS 100
-#define KEEPER_RETRY_MAX_MS 5000
+#define KEEPER_RETRY_MAX_MS 1000
 
 static const int forwarded[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1,
     SIGUSR2, SIGTTIN, SIGTTOU};
@@ -141,7 +141,9 @@ supervisor_start(struct keeper *k)
 static void
 signal_pass(struct keeper *k, int sig)
 {
-	struct store_message m = {.type = STORE_SIGNAL, .value = sig};
+	struct store_message m = {.type = STORE_SIGNAL,
+	    .value = sig,
+	    .status = k->serial[sig]};
 
 	if (k->store_fd >= 0)
 		store_send(k->store_fd, &m, -1);
@@ -184,16 +186,16 @@ supervisor_died(struct keeper *k, int status)
 	    (long long)(k->retry_ms - clock_ms()));
 }
 
-/* ---- becoming another binary ---------------------------------------------- */
+/* ---- becoming another binary -------------------------------------------- */
 
 struct keeper_table {
-	int restarts, item_count;
+	int restarts, serials, item_count;
 };
 
 static int
 table_write(const struct keeper *k)
 {
-	struct keeper_table head = {k->restarts, k->item_count};
+	struct keeper_table head = {k->restarts, k->serials, k->item_count};
 	int fd = memfd_create("nds-keeper", 0);
 
 	if (fd < 0 || write(fd, &head, sizeof(head)) != sizeof(head) ||
@@ -253,12 +255,13 @@ keeper_open(struct keeper *k, struct nds_error *err)
 	unsetenv(KEEPER_ENV);
 	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
 	    head.item_count < 0 || head.item_count > STORE_MAX)
-		return error_set(err, "the table of kept descriptors is broken");
+		return error_set(err, "the table of what is kept is broken");
 	bytes = (ssize_t)(sizeof(k->item[0]) * (size_t)head.item_count);
 	if (pread(fd, k->item, (size_t)bytes, sizeof(head)) != bytes)
-		return error_set(err, "the table of kept descriptors is short");
+		return error_set(err, "the table of what is kept is short");
 	close(fd);
 	k->restarts = head.restarts;
+	k->serials = head.serials;
 	k->item_count = head.item_count;
 	k->upgrade_errno = 0;
 	items_inherit(k, 0);
@@ -323,6 +326,7 @@ read_signals(struct keeper *k)
 			continue;
 		}
 		k->pending |= 1ull << info.ssi_signo;
+		k->serial[info.ssi_signo] = ++k->serials;
 		signal_pass(k, (int)info.ssi_signo);
 	}
 }

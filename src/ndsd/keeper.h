@@ -21,6 +21,8 @@ struct keeper {
 	int failures;	     /* young deaths in a row */
 	long long started_ms, retry_ms;
 	unsigned long long pending; /* signals not yet acted upon, by bit */
+	int serial[64]; /* of the last signal of each number */
+	int serials;
 	int status;	     /* exit status, once the supervisor said so */
 	int done;
 	int upgrade_errno; /* of the last upgrade, until it is told */
@@ -42,7 +44,7 @@ void keeper_put(struct keeper *k, const char *name, int fd);
 #define KEEPER_PATH_ENV "NDSD_PATH"
 
 /* Begin empty; or, after an upgrade, with what the former binary kept. Returns
- * 1 when it was an upgrade, 0 when not, -1 with err when the table is broken. */
+ * 1 when it was an upgrade, 0 when not, -1 with err when the table is bad. */
 int keeper_open(struct keeper *k, struct nds_error *err);
 
 /* The descriptor kept under a name, or -1. */

@@ -19,6 +19,10 @@
 #define LISTEN_BACKLOG 4096
 #define LISTEN_MODE 0660
 
+/* In APP_RUNTIME_DIR. */
+static const char *const names[] = {"app.sock", "health.sock",
+    "control/control.sock", "ndsd.pid"};
+
 struct owner {
 	uid_t uid;	  /* of files and processes */
 	gid_t gid;
@@ -181,6 +185,20 @@ listen_at(const struct settings *s, const char *name, gid_t group,
 	return fd;
 }
 
+static void
+note_made(const struct settings *s, struct listen_made *made)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	for (int which = 0; which < LISTEN_MADE; which++) {
+		listen_path(s, names[which], path);
+		if (lstat(path, &st) == 0)
+			made[which] =
+			    (struct listen_made){st.st_dev, st.st_ino};
+	}
+}
+
 int
 listen_check(const struct settings *s, struct nds_error *err)
 {
@@ -197,7 +215,7 @@ listen_prepare(const struct settings *s, struct listeners *l,
 	gid_t group;
 	char path[PATH_MAX];
 
-	*l = (struct listeners){-1, -1, -1, -1};
+	*l = (struct listeners){-1, -1, -1, -1, {{0}}};
 	listen_path(s, "control", path);
 	if (owner_find(s, &o, err) < 0 ||
 	    make_dir(s->runtime_dir, 0755, &o, err) < 0 ||
@@ -212,7 +230,10 @@ listen_prepare(const struct settings *s, struct listeners *l,
 	    (l->control_fd = listen_at(s, "control/control.sock", (gid_t)-1,
 		 &o, err)) < 0)
 		return -1;
-	return pid_file_write(s, err);
+	if (pid_file_write(s, err) < 0)
+		return -1;
+	note_made(s, l->made);
+	return 0;
 }
 
 int
@@ -234,25 +255,27 @@ listen_drop_privileges(const struct settings *s, struct nds_error *err)
 }
 
 static void
-remove_name(const struct settings *s, const char *name)
+remove_made(const struct settings *s, int which,
+    const struct listen_made *made)
 {
 	char path[PATH_MAX];
+	struct stat st;
 
-	listen_path(s, name, path);
-	unlink(path);
+	listen_path(s, names[which], path);
+	if (lstat(path, &st) == 0 && st.st_dev == made[which].dev &&
+	    st.st_ino == made[which].ino)
+		unlink(path);
 }
 
 void
-listen_close_door(const struct settings *s)
+listen_close_door(const struct settings *s, const struct listen_made *made)
 {
-	remove_name(s, "app.sock");
+	remove_made(s, LISTEN_APP, made);
 }
 
 void
-listen_tidy(const struct settings *s)
+listen_tidy(const struct settings *s, const struct listen_made *made)
 {
-	remove_name(s, "app.sock");
-	remove_name(s, "health.sock");
-	remove_name(s, "control/control.sock");
-	remove_name(s, "ndsd.pid");
+	for (int which = 0; which < LISTEN_MADE; which++)
+		remove_made(s, which, made);
 }

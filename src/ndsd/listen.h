@@ -7,13 +7,22 @@
 #ifndef NDSD_LISTEN_H
 #define NDSD_LISTEN_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
 #include "proto/settings.h"
 
+/* What we made, as device and inode: another ndsd may have put its own there
+ * since. */
+struct listen_made {
+	uint64_t dev, ino;
+};
+enum { LISTEN_APP, LISTEN_HEALTH, LISTEN_CONTROL, LISTEN_PID, LISTEN_MADE };
+
 struct listeners {
 	int lock_fd, app_fd, health_fd, control_fd;
+	struct listen_made made[LISTEN_MADE];
 };
 
 /* Check that APP_USER and APP_SOCKET_GROUP exist. Returns 0 or -1. */
@@ -28,8 +37,9 @@ int listen_prepare(const struct settings *s, struct listeners *l,
 int listen_drop_privileges(const struct settings *s, struct nds_error *err);
 
 /* Remove app.sock: no connection comes after this. Remove the rest. */
-void listen_close_door(const struct settings *s);
-void listen_tidy(const struct settings *s);
+void listen_close_door(const struct settings *s,
+    const struct listen_made *made);
+void listen_tidy(const struct settings *s, const struct listen_made *made);
 
 /* APP_RUNTIME_DIR/name into path (PATH_MAX). */
 void listen_path(const struct settings *s, const char *name, char *path);

@@ -244,7 +244,8 @@ raise_file_limit(void)
 }
 
 static int
-prepare_state(const struct settings *s, struct keeper *k, struct nds_error *err)
+prepare_state(const struct settings *s, const struct listeners *l,
+    struct keeper *k, struct nds_error *err)
 {
 	struct state *state;
 	struct pool_board *board;
@@ -255,6 +256,7 @@ prepare_state(const struct settings *s, struct keeper *k, struct nds_error *err)
 	if (board == NULL)
 		return -1;
 	state->settings = *s;
+	memcpy(state->made, l->made, sizeof(state->made));
 	state->started_ms = clock_ms();
 	pool_init(&state->pool, s);
 	atomic_store(&board->main_pid, (int32_t)getpid());
@@ -273,7 +275,7 @@ prepare(const struct settings *s, struct keeper *k, struct nds_error *err)
 
 	if (listen_prepare(s, &l, err) < 0 ||
 	    listen_drop_privileges(s, err) < 0 ||
-	    prepare_state(s, k, err) < 0)
+	    prepare_state(s, &l, k, err) < 0)
 		return -1;
 	keeper_put(k, STORE_LOCK, l.lock_fd);
 	keeper_put(k, STORE_APP, l.app_fd);

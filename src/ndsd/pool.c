@@ -15,9 +15,13 @@ struct pool_tally {
 void
 pool_limits(struct pool *p, const struct settings *s)
 {
+	int64_t retire_ms = s->request_timeout_ms + POOL_RETIRE_EXTRA_MS;
+
+	/* what it has in hand ends at the deadline that it was given: those
+	 * who serve under longer ones must not be cut short */
+	if (retire_ms > p->retire_timeout_ms)
+		p->retire_timeout_ms = retire_ms;
 	p->start_timeout_ms = s->start_timeout_ms;
-	/* what it has in hand ends at its deadline */
-	p->retire_timeout_ms = s->request_timeout_ms + POOL_RETIRE_EXTRA_MS;
 }
 
 void
@@ -147,6 +151,15 @@ pool_ready(struct pool *p, uint32_t place, int64_t now_ms)
 	place_enter(at, POOL_READY, now_ms);
 	if (pool_count(p, POOL_READY) >= p->wanted)
 		p->was_ready = 1;
+}
+
+void
+pool_unready(struct pool *p, uint32_t place)
+{
+	struct pool_place *at = &p->place[place];
+
+	if (at->state == POOL_READY)
+		place_enter(at, POOL_STARTING, at->spawned_ms);
 }
 
 /* A worker that served for a while has proved its place: the next start is

@@ -90,6 +90,9 @@ void pool_limits(struct pool *p, const struct settings *s);
 void pool_spawned(struct pool *p, uint32_t place, int32_t pid, int64_t now_ms);
 void pool_ready(struct pool *p, uint32_t place, int64_t now_ms);
 void pool_died(struct pool *p, uint32_t place, int64_t now_ms);
+
+/* It was taken for ready and is not: its start goes on. */
+void pool_unready(struct pool *p, uint32_t place);
 /* 1 <= wanted <= BOARD_SLOTS_MAX / 2, so that a surge always has room. */
 void pool_scale(struct pool *p, uint32_t wanted);
 void pool_stop(struct pool *p);

@@ -29,6 +29,7 @@ process_init(struct process *p, const char *name, int number)
 	p->number = number;
 	p->level = LOG_WARN;
 	p->control_fd = p->output_fd = -1;
+	p->child_control_fd = p->child_output_fd = -1;
 	p->control.fd = p->output.fd = -1;
 }
 
@@ -116,10 +117,28 @@ output_drain(struct process *p)
 }
 
 void
+process_kill(pid_t pid)
+{
+	if (pid > 0 && kill(-pid, SIGKILL) < 0)
+		kill(pid, SIGKILL);
+}
+
+static void
+close_child_ends(struct process *p)
+{
+	if (p->child_control_fd >= 0)
+		close(p->child_control_fd);
+	if (p->child_output_fd >= 0)
+		close(p->child_output_fd);
+	p->child_control_fd = p->child_output_fd = -1;
+}
+
+void
 process_close(struct process *p, struct loop *loop)
 {
 	loop_del(loop, &p->control);
 	loop_del(loop, &p->output);
+	close_child_ends(p);
 	if (p->output_fd >= 0)
 		output_drain(p);
 	if (p->control_fd >= 0)
@@ -191,6 +210,17 @@ limit_files(void)
 	}
 }
 
+/* The interpreter of a script opens it again by the descriptor's number. */
+static void
+file_exec(const struct process_spec *spec)
+{
+	fexecve(spec->program_fd, spec->argv, environ);
+	if (errno != ENOENT)
+		return;
+	fcntl(spec->program_fd, F_SETFD, 0);
+	fexecve(spec->program_fd, spec->argv, environ);
+}
+
 /* By its path where that still is the file, so that it has its name. */
 static void
 program_exec(const struct process_spec *spec)
@@ -202,7 +232,7 @@ program_exec(const struct process_spec *spec)
 	else if (spec->program_fd >= 0 && fstat(spec->program_fd, &file) == 0 &&
 	    (stat(spec->path, &at) < 0 || at.st_ino != file.st_ino ||
 		at.st_dev != file.st_dev))
-		fexecve(spec->program_fd, spec->argv, environ);
+		file_exec(spec);
 	else
 		execv(spec->path, spec->argv);
 }
@@ -230,42 +260,41 @@ child_exec(const struct process_spec *spec, int control_fd, int output_fd)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+int
+process_open(struct process *p, struct nds_error *err)
+{
+	int control[2], output[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
+		return error_sys(err, "cannot start a %s", p->name);
+	if (pipe2(output, O_CLOEXEC) < 0) {
+		error_sys(err, "cannot start a %s", p->name);
+		close(control[0]);
+		close(control[1]);
+		return -1;
+	}
+	fcntl(output[0], F_SETFL, O_NONBLOCK);
+	p->control_fd = control[0];
+	p->output_fd = output[0];
+	p->child_control_fd = control[1];
+	p->child_output_fd = output[1];
+	p->line_bytes = 0;
+	p->last[0] = '\0';
+	return 0;
+}
+
 pid_t
 process_start(struct process *p, const struct process_spec *spec,
     struct nds_error *err)
 {
-	int control[2] = {-1, -1}, output[2] = {-1, -1};
-	pid_t pid = -1;
+	pid_t pid = fork();
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-		control) < 0 ||
-	    pipe2(output, O_CLOEXEC) < 0) {
-		error_sys(err, "cannot start a %s", p->name);
-		goto out;
-	}
-	fcntl(output[0], F_SETFL, O_NONBLOCK);
-	pid = fork();
 	if (pid == 0)
-		child_exec(spec, control[1], output[1]);
+		child_exec(spec, p->child_control_fd, p->child_output_fd);
 	if (pid < 0)
 		error_sys(err, "cannot start a %s: fork", p->name);
 	else
 		setpgid(pid, pid);
-out:
-	if (control[1] >= 0)
-		close(control[1]);
-	if (output[1] >= 0)
-		close(output[1]);
-	if (pid < 0) {
-		if (control[0] >= 0)
-			close(control[0]);
-		if (output[0] >= 0)
-			close(output[0]);
-		return -1;
-	}
-	p->control_fd = control[0];
-	p->output_fd = output[0];
-	p->line_bytes = 0;
-	p->last[0] = '\0';
+	close_child_ends(p);
 	return pid;
 }

@@ -21,6 +21,7 @@ struct process {
 	int number;	   /* of a worker's slot; -1 = there is one alone */
 	int control_fd;	   /* our end of the orders' socket; -1 = none */
 	int output_fd;	   /* our end of the pipe from stdout and stderr */
+	int child_control_fd, child_output_fd; /* its ends, until the fork */
 	enum log_level level; /* of the lines it writes */
 	int writes_log;	      /* 1: they are finished log lines */
 	struct watch control, output;
@@ -46,11 +47,18 @@ struct process_spec {
 /* Forget any earlier child; nothing is open. */
 void process_init(struct process *p, const char *name, int number);
 
-/* Make socket and pipe, fork and exec.  The fds are in p, not yet watched. A
- * program that cannot be executed exits with 126 or 127 and a line on its
- * stderr. Returns the pid, or -1 with err filled. */
+/* Make socket and pipe, so that the store can have our ends before the child
+ * lives. Returns 0 or -1 with err. */
+int process_open(struct process *p, struct nds_error *err);
+
+/* Fork and exec what was opened; process_close() when it fails.  A program
+ * that cannot be executed exits with 126 or 127 and a line on its stderr.
+ * Returns the pid, or -1 with err filled. */
 pid_t process_start(struct process *p, const struct process_spec *spec,
     struct nds_error *err);
+
+/* SIGKILL to its whole group; to it alone where it leads none. */
+void process_kill(pid_t pid);
 
 /* Close what is open, after the child's death: the rest of its output is
  * logged first. */

@@ -29,6 +29,13 @@ slot_place(struct slot_process *s)
 	return &s->sup->state->pool.place[s->number];
 }
 
+/* Whether it has said ORDER_HELLO. */
+static uint8_t *
+speaks(struct slot_process *s)
+{
+	return &s->sup->state->speaks[s->number];
+}
+
 void
 slot_init(struct slot_process *s, struct supervisor *sup, uint32_t number)
 {
@@ -182,7 +189,9 @@ slot_order(struct slot_process *s, const struct order *order)
 
 	switch (order->type) {
 	case ORDER_HELLO:
-		s->is_libnds = 1;
+		if (!*speaks(s)) /* slow to say so, and taken for another */
+			pool_unready(&state->pool, s->number);
+		*speaks(s) = 1;
 		state->program_libnds = 1;
 		probe_begin(s);
 		helper_program_known(s->sup);
@@ -278,41 +287,65 @@ slot_spawn(struct slot_process *s)
 		goto fail;
 	slot_clean(s->map, s->sup->state->pool.generation);
 	spec.slot_fd = s->segment_fd;
-	s->is_libnds = 0;
+	*speaks(s) = 0;
+	if (process_open(&s->process, &err) < 0)
+		goto fail;
+	slot_keep(s);
 	pid = process_start(&s->process, &spec, &err);
 	if (pid < 0)
 		goto fail;
-	slot_keep(s);
 	slot_watch(s);
 	atomic_fetch_add(&s->sup->board->workers_spawned, 1);
 	return (int32_t)pid;
 fail:
+	process_close(&s->process, &s->sup->loop);
 	log_errorx("worker %u: %s", s->number, err.text);
 	return 0;
 }
 
-int
+/* What it was told before may never have been sent. */
+static void
+slot_repeat(struct slot_process *s)
+{
+	if (slot_place(s)->state == POOL_RETIRING)
+		slot_retire(s);
+	else if (slot_place(s)->state == POOL_STARTING && *speaks(s))
+		probe_begin(s); /* the answer to the last one died with us */
+}
+
+/* A segment that a handler has scribbled on: its worker goes, and the slot
+ * begins anew with the next one. */
+static void
+segment_give_up(struct slot_process *s, const struct nds_error *err)
+{
+	char name[STORE_NAME_BYTES];
+
+	log_errorx("slot %u cannot be taken over, its worker is killed: %s",
+	    s->number, err->text);
+	segment_name(s, name);
+	store_drop(s->sup->store_fd, name);
+	close(s->segment_fd);
+	s->segment_fd = -1;
+	slot_place(s)->killed = 1;
+	process_kill(slot_place(s)->pid);
+}
+
+void
 slot_adopt(struct slot_process *s, int segment_fd, int control_fd,
     int output_fd)
 {
 	struct nds_error err;
 
 	s->segment_fd = segment_fd;
-	s->map = board_slot_map(segment_fd, 1, &err);
-	if (s->map == NULL) {
-		log_errorx("slot %u cannot be taken over: %s", s->number,
-		    err.text);
-		return -1;
-	}
 	s->process.control_fd = control_fd;
 	s->process.output_fd = output_fd;
-	if (control_fd < 0 || output_fd < 0)
-		return 0;
-	s->is_libnds = (int)s->sup->state->program_libnds;
-	slot_watch(s);
-	if (slot_place(s)->state == POOL_STARTING && s->is_libnds)
-		probe_begin(s); /* the answer to the last one died with us */
-	return 0;
+	s->map = board_slot_map(segment_fd, 1, &err);
+	if (control_fd >= 0 && output_fd >= 0)
+		slot_watch(s);
+	if (s->map == NULL)
+		segment_give_up(s, &err);
+	else if (control_fd >= 0)
+		slot_repeat(s);
 }
 
 void
@@ -320,7 +353,7 @@ slot_retire(struct slot_process *s)
 {
 	int32_t pid = slot_place(s)->pid;
 
-	if (s->is_libnds &&
+	if (*speaks(s) &&
 	    order_send(s->process.control_fd, ORDER_RETIRE, 0, -1) == 0)
 		return;
 	if (pid > 0)
@@ -336,8 +369,7 @@ slot_kill(struct slot_process *s)
 	    pid,
 	    slot_place(s)->state == POOL_STARTING ? "become ready" : "finish");
 	s->sup->state->killed += s->sup->state->pool.stopping;
-	if (pid > 0 && kill(-pid, SIGKILL) < 0)
-		kill(pid, SIGKILL);
+	process_kill(pid);
 }
 
 static void
@@ -370,6 +402,7 @@ outlived_by_worker(struct slot_process *s)
 			  "finishes its request and leaves",
 		    s->number, at->pid, worker);
 	at->pid = worker;
+	at->killed = 0;
 	at->state = POOL_RETIRING;
 	at->since_ms = clock_ms();
 	return 1;
@@ -382,9 +415,11 @@ slot_dead(struct slot_process *s, int status)
 	struct pool_place was = *at;
 	char name[STORE_NAME_BYTES], how[48];
 
-	logs_collect(&s->sup->logs, s->map);
-	if (outlived_by_worker(s))
-		return;
+	if (s->map != NULL) {
+		logs_collect(&s->sup->logs, s->map);
+		if (outlived_by_worker(s))
+			return;
+	}
 	probe_end(s);
 	process_close(&s->process, &s->sup->loop);
 	process_store_name(&s->process, "control", name);
@@ -402,7 +437,8 @@ slot_dead(struct slot_process *s, int status)
 		at->pid = 0;
 		atomic_fetch_add(&s->sup->board->workers_died, 1);
 	}
-	slot_clean(s->map, was.generation);
+	if (s->map != NULL)
+		slot_clean(s->map, was.generation);
 }
 
 void
@@ -410,7 +446,8 @@ slot_check_foreign(struct slot_process *s, int64_t now_ms)
 {
 	struct pool_place *at = slot_place(s);
 
-	if (at->state != POOL_STARTING || s->is_libnds ||
+	if (at->state != POOL_STARTING || *speaks(s) ||
+	    s->sup->state->program_libnds ||
 	    now_ms - at->spawned_ms < SLOT_FOREIGN_READY_MS)
 		return;
 	pool_ready(&s->sup->state->pool, s->number, now_ms);

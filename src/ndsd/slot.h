@@ -17,7 +17,6 @@ struct slot_process {
 	struct process process;
 	int segment_fd; /* -1 = not made yet */
 	struct slot *map;
-	int is_libnds; /* it has said ORDER_HELLO */
 	struct watch probe; /* our end of the readiness request */
 	size_t probe_bytes;
 	uint8_t probe_answer[1024];
@@ -30,7 +29,7 @@ void slot_init(struct slot_process *s, struct supervisor *sup, uint32_t number);
 int32_t slot_spawn(struct slot_process *s);
 
 /* Go on with a process that an earlier supervisor started. */
-int slot_adopt(struct slot_process *s, int segment_fd, int control_fd,
+void slot_adopt(struct slot_process *s, int segment_fd, int control_fd,
     int output_fd);
 
 /* Carry out the pool's orders. */

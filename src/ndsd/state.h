@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "ndsd/drain.h"
+#include "ndsd/listen.h"
 #include "ndsd/pool.h"
 #include "proto/settings.h"
 
@@ -50,6 +51,10 @@ struct state {
 	uint32_t roll_open;	/* 1: a reload is not settled yet */
 	uint32_t wanted_before; /* workers, and settings, to go back to */
 	struct settings settings_before;
+	uint8_t speaks[BOARD_SLOTS_MAX]; /* 1: this worker is libnds's */
+	uint32_t libnds_before;
+	int32_t signal_serial; /* of the last signal obeyed */
+	struct listen_made made[LISTEN_MADE];
 	int32_t proved_by; /* pid of the binary that has read this state */
 	char roll_reason[400]; /* why the last roll ended as it did */
 };

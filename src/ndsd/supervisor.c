@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sig.h"
+#include "ndsd/duties.h"
 #include "ndsd/generation.h"
 #include "ndsd/listen.h"
 #include "ndsd/queue.h"
@@ -52,79 +53,6 @@ obey_pool(struct supervisor *sup, int64_t now_ms)
 	}
 }
 
-static uint32_t
-pool_processes(const struct pool *pool)
-{
-	return BOARD_SLOTS_MAX - pool_count(pool, POOL_EMPTY);
-}
-
-static void
-look_around(struct supervisor *sup, struct drain_seen *seen)
-{
-	struct slot_counters sum;
-
-	status_sum(sup, &sum);
-	*seen = (struct drain_seen){
-	    .accepted = sum.accepted,
-	    .queued = sup->board->queue_length,
-	    .knows_traffic = (int)sup->state->program_libnds,
-	    .front_running = sup->state->helper[STATE_FRONT].pid > 0,
-	    .processes = pool_processes(&sup->state->pool),
-	};
-	for (uint32_t i = 0; i < sup->state->slots; i++)
-		seen->busy += slot_busy(&sup->slot[i]) != 0;
-}
-
-static void
-kill_all(struct supervisor *sup)
-{
-	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++) {
-		struct pool_place *at = &sup->state->pool.place[i];
-
-		if (at->state == POOL_EMPTY || at->killed)
-			continue;
-		at->killed = 1;
-		sup->state->killed++;
-		log_warnx("worker %u (pid %d) outlives APP_SHUTDOWN_TIMEOUT, "
-			  "killed; its request of %lldms is lost",
-		    i, at->pid,
-		    (long long)slot_request_ms(&sup->slot[i], clock_ms()));
-		if (kill(-at->pid, SIGKILL) < 0)
-			kill(at->pid, SIGKILL);
-	}
-}
-
-static void
-obey_drain(struct supervisor *sup, int64_t now_ms)
-{
-	struct state *state = sup->state;
-	uint32_t before = state->drain.phase;
-	struct drain_seen seen;
-	int duty;
-
-	if (before == DRAIN_SERVING || before == DRAIN_STOPPED)
-		return;
-	look_around(sup, &seen);
-	duty = drain_step(&state->drain, &state->settings, &seen, now_ms);
-	if (state->drain.phase == DRAIN_DRAINED && before != DRAIN_DRAINED)
-		log_info("drained: traffic has stopped after %lldms",
-		    (long long)(now_ms - state->drain.since_ms));
-	if (duty & DRAIN_STOP_FRONT_NOW)
-		helper_stop(&sup->helper[STATE_FRONT]);
-	if (duty & DRAIN_KILL_FRONT) {
-		log_warnx("lighttpd does not end in time, killed");
-		state->killed++;
-		helper_kill(&sup->helper[STATE_FRONT]);
-	}
-	if (duty & DRAIN_RETIRE_ALL) {
-		listen_close_door(&state->settings);
-		pool_stop(&state->pool);
-		helper_stop(&sup->helper[STATE_CHECKS]);
-	}
-	if (duty & DRAIN_KILL_ALL)
-		kill_all(sup);
-}
-
 static void
 publish(struct supervisor *sup, int64_t now_ms)
 {
@@ -156,7 +84,7 @@ supervisor_step(struct supervisor *sup)
 	for (int i = 0; i < STATE_HELPERS; i++)
 		helper_step(&sup->helper[i], now);
 	obey_pool(sup, now);
-	obey_drain(sup, now);
+	duties_drain(sup, now);
 	generation_step(sup);
 	obey_pool(sup, now);
 	publish(sup, now);
@@ -321,7 +249,10 @@ store_ready(void *arg, uint32_t events)
 			process_died(sup, m.value, m.status);
 			supervisor_step(sup);
 		} else if (m.type == STORE_SIGNAL) {
-			obey_signal(sup, m.value);
+			if (m.status > sup->state->signal_serial) {
+				sup->state->signal_serial = m.status;
+				obey_signal(sup, m.value);
+			}
 			m.type = STORE_TOOK;
 			store_send(sup->store_fd, &m, -1);
 		}
@@ -354,7 +285,7 @@ kill_overdue(struct supervisor *sup, int64_t now_ms)
 			  "past its deadline, killed",
 		    i, at->pid, (long long)(now_ms - due));
 		at->killed = 1;
-		kill(-at->pid, SIGKILL);
+		process_kill(at->pid);
 	}
 	return stuck;
 }
@@ -429,7 +360,7 @@ say_goodbye(struct supervisor *sup)
 		return;
 	if (sup->status == EXIT_DONE && sup->state->killed > 0)
 		sup->status = EXIT_KILLED;
-	listen_tidy(&sup->state->settings);
+	listen_tidy(&sup->state->settings, sup->state->made);
 	log_info("stopped after %lldms, %u killed",
 	    (long long)(clock_ms() - sup->state->drain.stop_ms),
 	    sup->state->killed);
@@ -479,6 +410,7 @@ supervisor_run(const struct options *options, int store_fd)
 		log_error("cannot watch the keeper");
 		return EXIT_REFUSED;
 	}
+	duties_repeat(sup);
 	supervisor_step(sup);
 	supervisor_loop(sup);
 	return sup->status;

@@ -151,10 +151,9 @@ adopt_slot(struct takeover *t, uint32_t number)
 	struct pool_place *at = &t->sup->state->pool.place[number];
 	const struct kept *kept = &t->slot[number];
 
-	if (kept->segment_fd < 0 ||
-	    slot_adopt(s, kept->segment_fd, kept->control_fd,
-		kept->output_fd) < 0)
+	if (kept->segment_fd < 0)
 		return;
+	slot_adopt(s, kept->segment_fd, kept->control_fd, kept->output_fd);
 	if (at->state == POOL_EMPTY && is_alive(at->pid))
 		pool_spawned(&t->sup->state->pool, number, at->pid,
 		    clock_ms());

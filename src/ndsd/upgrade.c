@@ -23,11 +23,12 @@
 static void
 answer(int client_fd, json_t *line)
 {
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 	char *text = json_dumps(line, JSON_COMPACT);
 
 	if (client_fd >= 0 && text != NULL) {
-		send(client_fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
-		send(client_fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		send(client_fd, text, strlen(text), flags);
+		send(client_fd, "\n", 1, flags);
 	}
 	if (client_fd >= 0)
 		close(client_fd);
@@ -48,7 +49,7 @@ refuse(struct upgrade *u, const char *why)
 	u->pid = 0;
 }
 
-/* ---- the proof ------------------------------------------------------------ */
+/* ---- the proof ---------------------------------------------------------- */
 
 int
 upgrade_prove(int state_fd)
@@ -152,7 +153,7 @@ upgrade_tick(struct supervisor *sup, int64_t now_ms)
 		kill(sup->upgrade.pid, SIGKILL);
 }
 
-/* ---- afterwards ----------------------------------------------------------- */
+/* ---- afterwards --------------------------------------------------------- */
 
 void
 upgrade_answer(int client_fd, int failed)

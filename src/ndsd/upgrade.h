@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Another ndsd binary takes over: the supervisor lets it prove that it runs and
- * can read the state, then the keeper becomes it, by exec, with the same pid and
- * every descriptor it keeps, and starts a supervisor of the new kind.
+ * Another ndsd binary takes over: the supervisor lets it prove that it runs
+ * and can read the state, then the keeper becomes it, by exec, with the same
+ * pid and every descriptor it keeps, and starts a supervisor of the new kind.
  */
 #ifndef NDSD_UPGRADE_H
 #define NDSD_UPGRADE_H

@@ -28,7 +28,8 @@ enum store_type {
 	STORE_END,	 /* that was the last; value = restarts so far,
 			    status = errno of an upgrade just tried, 0 =
 			    done, UPGRADE_NONE = none */
-	STORE_SIGNAL,	 /* value = signal sent to the main process */
+	STORE_SIGNAL,	 /* value = signal sent to the main process,
+			    status = its serial number: obey it once */
 	STORE_REAPED	 /* value = pid, status = of waitpid */
 };
 

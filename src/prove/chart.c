@@ -15,8 +15,9 @@
 #define COLUMNS 240
 #define LEFT 62.0
 #define RIGHT 948.0
-#define BOTTOM 462.0
-#define HEIGHT 490
+#define TOP 26.0     /* of the marks of the command */
+#define BOTTOM 456.0 /* of the last pane */
+#define HEIGHT 484
 #define MARKS_MAX 200 /* runs of the command that are drawn */
 
 struct column {
@@ -127,8 +128,8 @@ grid_line(const struct chart *c, double y)
 static void
 title(const struct chart *c, const struct pane *p, const char *text)
 {
-	fprintf(c->out, "<text class=\"title\" x=\"%.0f\" y=\"%.1f\">%s</text>\n",
-	    LEFT, p->top - 9, text);
+	fprintf(c->out, "<text class=\"title\" x=\"%.0f\" y=\"%.1f\">%s"
+	    "</text>\n", LEFT, p->top - 9, text);
 }
 
 /* Lines at 0, a half and the whole of a linear pane. */
@@ -211,7 +212,7 @@ max_of(const struct column *col)
 static void
 pane_rate(const struct chart *c)
 {
-	struct pane p = {.top = 30, .bottom = 160, .high = 1};
+	struct pane p = {.top = 50, .bottom = 176, .high = 1};
 
 	for (int i = 0; i < c->count; i++)
 		if (c->columns[i].rate > p.high)
@@ -231,7 +232,7 @@ pane_rate(const struct chart *c)
 static void
 pane_latency(const struct chart *c)
 {
-	struct pane p = {.top = 200, .bottom = 340, .decades = 1};
+	struct pane p = {.top = 216, .bottom = 352, .decades = 1};
 	double least = 1e12, most = 1;
 
 	for (int i = 0; i < c->count; i++) {
@@ -258,13 +259,17 @@ pane_latency(const struct chart *c)
 static void
 pane_lost(const struct chart *c)
 {
-	struct pane p = {.top = 382, .bottom = BOTTOM - 20, .high = 1};
+	struct pane p = {.top = 392, .bottom = BOTTOM, .high = 1};
+	int any = 0;
 
-	for (int i = 0; i < c->count; i++)
+	for (int i = 0; i < c->count; i++) {
+		any |= c->columns[i].sum.lost > 0;
 		if (c->columns[i].sum.lost > p.high)
 			p.high = c->columns[i].sum.lost;
+	}
 	p.high = nice(p.high);
-	title(c, &p, "<tspan class=\"lost-ink\">lost</tspan>");
+	title(c, &p, any ? "<tspan class=\"lost-ink\">lost</tspan>" :
+	    "lost: none");
 	grid_linear(c, &p);
 	for (int i = 0; i < c->count; i++) {
 		const struct column *col = &c->columns[i];
@@ -288,7 +293,7 @@ axis(const struct chart *c)
 	for (int i = 0; i * step <= c->seconds * 1.0001; i++)
 		fprintf(c->out, "<text class=\"tick\" x=\"%.1f\" y=\"%.0f\" "
 		    "text-anchor=\"middle\">%g s</text>\n",
-		    x_of(c, i * step), BOTTOM, i * step);
+		    x_of(c, i * step), BOTTOM + 19, i * step);
 }
 
 static void
@@ -303,13 +308,13 @@ command_bands(const struct chart *c)
 		double to = (double)(end_us - r->begin_us) / 1e6;
 		double x = x_of(c, from), width = x_of(c, to) - x;
 
-		fprintf(c->out, "<rect class=\"fault\" x=\"%.1f\" y=\"20\" "
+		fprintf(c->out, "<rect class=\"fault\" x=\"%.1f\" y=\"%.0f\" "
 		    "width=\"%.1f\" height=\"%.0f\"/>\n<rect class=\"begin\" "
-		    "x=\"%.1f\" y=\"20\" width=\"1.5\" height=\"%.0f\"/>\n", x,
-		    width, BOTTOM - 40, x, BOTTOM - 40);
+		    "x=\"%.1f\" y=\"%.0f\" width=\"1\" height=\"%.0f\"/>\n",
+		    x, TOP, width, BOTTOM - TOP, x, TOP, BOTTOM - TOP);
 		if (runs_kept(&r->runs) <= 30)
 			fprintf(c->out, "<text class=\"mark\" x=\"%.1f\" "
-			    "y=\"14\">%" PRIu64 "</text>\n", x, i + 1);
+			    "y=\"%.0f\">%" PRIu64 "</text>\n", x, TOP - 6, i + 1);
 	}
 }
 
@@ -322,11 +327,11 @@ hints(const struct chart *c)
 		double x = x_of(c, col->from_s);
 		char p50[24], p99[24], max[24];
 
-		fprintf(c->out, "<rect class=\"hint\" x=\"%.1f\" y=\"20\" "
+		fprintf(c->out, "<rect class=\"hint\" x=\"%.1f\" y=\"%.0f\" "
 		    "width=\"%.1f\" height=\"%.0f\"><title>%.1f s: %.0f "
 		    "answers/s, p50 %s ms, p99 %s ms, max %s ms, %u lost"
-		    "</title></rect>\n", x, x_of(c, col->to_s) - x,
-		    BOTTOM - 40, col->from_s, col->rate,
+		    "</title></rect>\n", x, TOP, x_of(c, col->to_s) - x,
+		    BOTTOM - TOP, col->from_s, col->rate,
 		    show_ms(col->sum.p50_us, p50),
 		    show_ms(col->sum.p99_us, p99),
 		    show_ms(col->sum.max_us, max), (unsigned)col->sum.lost);
@@ -344,7 +349,7 @@ chart_write(FILE *out, const struct record *r)
 	columns_make(&c);
 	fprintf(out, "<svg viewBox=\"0 0 960 %d\" role=\"img\" "
 	    "aria-label=\"answers a second, latency and losses over time\">\n",
-	    HEIGHT - 20);
+	    HEIGHT);
 	command_bands(&c);
 	pane_rate(&c);
 	pane_latency(&c);

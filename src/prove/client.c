@@ -190,10 +190,12 @@ client_open(struct client *c, struct crowd *crowd)
 	curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c->easy, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYPEER, o->insecure ? 0L : 1L);
-	curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYHOST, o->insecure ? 0L : 2L);
-	curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, o->fresh ? 1L : 0L);
-	curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, o->fresh ? 1L : 0L);
+	curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, (long)o->fresh);
+	curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, (long)o->fresh);
+	if (o->insecure) {
+		curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
 	return 0;
 }
 

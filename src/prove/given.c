@@ -116,7 +116,8 @@ scheme_is_http(CURLU *u)
 	int is = 0;
 
 	if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK)
-		is = strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0;
+		is = strcmp(scheme, "http") == 0 ||
+		    strcmp(scheme, "https") == 0;
 	curl_free(scheme);
 	return is;
 }

@@ -232,7 +232,8 @@ row_print(const struct row *row, FILE *out)
 	if (row->letter != 0)
 		snprintf(letter, sizeof(letter), "-%c, ", row->letter);
 	snprintf(left, sizeof(left), "%4s--%s%s%s", letter, row->name,
-	    row->value == NULL ? "" : " ", row->value == NULL ? "" : row->value);
+	    row->value == NULL ? "" : " ",
+	    row->value == NULL ? "" : row->value);
 	fprintf(out, "  %-26s ", left);
 	for (const char *s = row->help; *s != '\0'; s++) {
 		putc(*s, out);

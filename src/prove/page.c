@@ -26,7 +26,7 @@ static const char style[] =
     "font:15px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}\n"
     "h1{font-size:34px;line-height:1.15;margin:0 0 4px}\n"
     "h1.good{color:var(--good)}h1.bad{color:var(--bad)}\n"
-    "h2{font-size:16px;margin:30px 0 8px}\n"
+    "h2{font-size:16px;margin:30px 0 8px}h2+p{margin:0 0 8px}\n"
     "p{margin:0;color:var(--dim);overflow-wrap:anywhere}\n"
     "code{font:13px/1.5 ui-monospace,monospace;color:var(--ink)}\n"
     ".tiles{display:grid;grid-template-columns:"
@@ -38,11 +38,13 @@ static const char style[] =
     ".card{overflow-x:auto}\n"
     "svg{display:block;width:100%;min-width:640px;height:auto}\n"
     "svg text{font:12px system-ui,sans-serif;fill:var(--dim)}\n"
-    "svg .title{font-size:13px;fill:var(--ink)}\n"
+    "svg .title{font-size:13px;fill:var(--ink);paint-order:stroke;"
+    "stroke:var(--card);stroke-width:6px}\n"
     "svg .mark{fill:var(--fault);font-weight:600;text-anchor:middle}\n"
     ".grid{stroke:var(--grid)}.hint{fill:transparent}\n"
     ".hint:hover{fill:var(--ink);fill-opacity:.07}\n"
-    ".fault{fill:var(--fault);fill-opacity:.14}.begin{fill:var(--fault)}\n"
+    ".fault{fill:var(--fault);fill-opacity:.14}"
+    ".begin{fill:var(--fault);fill-opacity:.75}\n"
     ".area{fill:var(--rate);fill-opacity:.13}\n"
     ".line{fill:none;stroke-width:1.5;stroke-linejoin:round}\n"
     ".rate,.p50{stroke:var(--rate)}.p99{stroke:var(--p99)}"
@@ -124,7 +126,7 @@ tile(FILE *out, const char *value, const char *unit, const char *name)
 static void
 tiles(FILE *out, const struct tally *total)
 {
-	double rate = tally_rate(total);
+	double rate = tally_rate(total, 1);
 	char text[48];
 
 	fputs("<div class=\"tiles\">\n", out);
@@ -134,7 +136,7 @@ tiles(FILE *out, const struct tally *total)
 	tile(out, show_ms(hist_at(&total->latency, 0.99), text), " ms", "p99");
 	tile(out, show_ms(total->latency.max, text), " ms", "slowest");
 	tile(out, show_ms((uint64_t)total->gap_us, text), " ms",
-	    "worst gap between answers");
+	    "worst gap");
 	fputs("</div>\n", out);
 }
 
@@ -163,7 +165,7 @@ rate_row(FILE *out, const struct columns *c)
 {
 	fputs("<tr><td>answers a second</td>", out);
 	for (int i = 0; i < c->count; i++) {
-		double rate = tally_rate(c->of[i]);
+		double rate = tally_rate(c->of[i], i == 0);
 		char text[48];
 
 		fprintf(out, "<td>%s</td>", rate < 0 ? "&ndash;" :

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RATE_LEAST_US 100000 /* a rate over less says nothing */
+#define RATE_LEAST_US 1000000 /* of a phase */
 
 void
 record_begin(struct record *r, int64_t now_us)
@@ -130,9 +130,9 @@ tally_lost(const struct tally *t)
 }
 
 double
-tally_rate(const struct tally *t)
+tally_rate(const struct tally *t, int whole)
 {
-	if (t->span_us < RATE_LEAST_US)
+	if (t->span_us < (whole ? 1 : RATE_LEAST_US))
 		return -1;
 	return (double)t->fates[FATE_ANSWERED] * 1e6 / (double)t->span_us;
 }

@@ -70,7 +70,8 @@ void record_total(const struct record *r, struct tally *total);
 
 uint64_t tally_requests(const struct tally *t);
 uint64_t tally_lost(const struct tally *t);
-/* Good answers a second; -1 when the time was too short to say. */
-double tally_rate(const struct tally *t);
+/* Good answers a second.  -1 for a phase of less than a second: requests that
+ * reach over its edges count in it, and would make it look too fast. */
+double tally_rate(const struct tally *t, int whole);
 
 #endif

@@ -91,7 +91,7 @@ rate_row(FILE *out, const struct columns *c)
 {
 	fprintf(out, "%-16s", "answers/s");
 	for (int i = 0; i < c->count; i++) {
-		double rate = tally_rate(c->of[i]);
+		double rate = tally_rate(c->of[i], i == 0);
 
 		if (rate < 0)
 			fprintf(out, " %11s", "-");

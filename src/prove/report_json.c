@@ -34,9 +34,9 @@ put_latency(FILE *out, const struct hist *h)
 }
 
 static void
-put_tally(FILE *out, const struct tally *t)
+put_tally(FILE *out, const struct tally *t, int whole)
 {
-	double rate = tally_rate(t);
+	double rate = tally_rate(t, whole);
 
 	putc('{', out);
 	seconds(out, "seconds", t->span_us);
@@ -162,13 +162,13 @@ report_json(FILE *out, const struct options *o, const struct record *r)
 	put_load(out, o);
 	fprintf(out, ",\"reachable\":%s,\"ended_early\":%s,\"whole\":",
 	    r->reached ? "true" : "false", r->interrupted ? "true" : "false");
-	put_tally(out, total);
+	put_tally(out, total, 1);
 	for (int i = 0; i < PHASES; i++) {
 		fprintf(out, ",\"%s\":", report_phases[i]);
 		if (r->runs.count == 0)
 			fputs("null", out);
 		else
-			put_tally(out, &r->phases[i]);
+			put_tally(out, &r->phases[i], 0);
 	}
 	put_statuses(out, r);
 	put_command(out, o, r);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndsd/duties.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ndsd/listen.h"
+#include "ndsd/status.h"
+#include "ndsd/supervisor.h"
+
+static uint32_t
+pool_processes(const struct pool *pool)
+{
+	return BOARD_SLOTS_MAX - pool_count(pool, POOL_EMPTY);
+}
+
+static void
+look_around(struct supervisor *sup, struct drain_seen *seen)
+{
+	struct slot_counters sum;
+
+	status_sum(sup, &sum);
+	*seen = (struct drain_seen){
+	    .accepted = sum.accepted,
+	    .queued = sup->board->queue_length,
+	    .knows_traffic = (int)sup->state->program_libnds,
+	    .front_running = sup->state->helper[STATE_FRONT].pid > 0,
+	    .processes = pool_processes(&sup->state->pool),
+	};
+	for (uint32_t i = 0; i < sup->state->slots; i++)
+		seen->busy += slot_busy(&sup->slot[i]) != 0;
+}
+
+static void
+kill_all(struct supervisor *sup)
+{
+	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++) {
+		struct pool_place *at = &sup->state->pool.place[i];
+
+		if (at->state == POOL_EMPTY)
+			continue;
+		process_kill(at->pid);
+		if (at->killed)
+			continue;
+		at->killed = 1;
+		sup->state->killed++;
+		log_warnx("worker %u (pid %d) outlives APP_SHUTDOWN_TIMEOUT, "
+			  "killed; its request of %lldms is lost",
+		    i, at->pid,
+		    (long long)slot_request_ms(&sup->slot[i], clock_ms()));
+	}
+}
+
+static void
+begin_end(struct supervisor *sup)
+{
+	listen_close_door(&sup->state->settings, sup->state->made);
+	pool_stop(&sup->state->pool);
+	helper_stop(&sup->helper[STATE_CHECKS]);
+}
+
+void
+duties_repeat(struct supervisor *sup)
+{
+	uint32_t phase = sup->state->drain.phase;
+
+	if (phase >= DRAIN_STOP_FRONT && phase < DRAIN_STOPPED)
+		helper_stop(&sup->helper[STATE_FRONT]);
+	if (phase >= DRAIN_STOP_WORKERS)
+		begin_end(sup);
+}
+
+void
+duties_drain(struct supervisor *sup, int64_t now_ms)
+{
+	struct state *state = sup->state;
+	uint32_t before = state->drain.phase;
+	struct drain_seen seen;
+	int duty;
+
+	if (before == DRAIN_SERVING || before == DRAIN_STOPPED)
+		return;
+	look_around(sup, &seen);
+	duty = drain_step(&state->drain, &state->settings, &seen, now_ms);
+	if (state->drain.phase == DRAIN_DRAINED && before != DRAIN_DRAINED)
+		log_info("drained: traffic has stopped after %lldms",
+		    (long long)(now_ms - state->drain.since_ms));
+	if (duty & DRAIN_STOP_FRONT_NOW)
+		helper_stop(&sup->helper[STATE_FRONT]);
+	if (duty & DRAIN_KILL_FRONT) {
+		log_warnx("lighttpd does not end in time, killed");
+		state->killed++;
+		helper_kill(&sup->helper[STATE_FRONT]);
+	}
+	if (duty & DRAIN_RETIRE_ALL)
+		begin_end(sup);
+	if (duty & DRAIN_KILL_ALL)
+		kill_all(sup);
+}

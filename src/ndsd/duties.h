@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What a drain and a stop have to do, done: drain.h's duties as deeds. */
+#ifndef NDSD_DUTIES_H
+#define NDSD_DUTIES_H
+
+#include <stdint.h>
+
+struct supervisor;
+
+/* Look at what there is, let the policy move on, and obey it. */
+void duties_drain(struct supervisor *sup, int64_t now_ms);
+
+/* The last supervisor may have died between a phase and its deeds: do again
+ * what may be done twice. */
+void duties_repeat(struct supervisor *sup);
+
+#endif
