@@ -231,8 +231,9 @@ static const struct verb verbs[] = {
 	    run_reload},
 	{"upgrade", "", "let a new ndsd binary take over",
 	    "The binary at ndsd's own path takes over, with the same main\n"
-	    "pid, sockets, workers and counters.  One that crashes, is missing or\n"
-	    "cannot read the running state is refused.", run_upgrade},
+	    "pid, sockets, workers and counters.  One that crashes, is\n"
+	    "missing or cannot read the running state is refused.",
+	    run_upgrade},
 	{"drain", "[--wait]", "turn unready, so that traffic goes elsewhere",
 	    "/ready answers 503 and connections are ended with their next\n"
 	    "answer; the pool goes on serving what comes.  With --wait it\n"

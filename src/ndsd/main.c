@@ -51,7 +51,7 @@ print_help(void)
 	     "nds-responder)\n"
 	     "\n"
 	     "Signals: TERM, INT drain and stop; QUIT stops without drain;\n"
-	     "HUP reloads; TTIN, TTOU one worker more or less.\n"
+	     "HUP reloads; USR2 upgrades; TTIN, TTOU one worker more or less.\n"
 	     "See ndsd(8), ndsctl(1).\n"
 	     "\n"
 	     "Settings, from FILE and the environment:");

@@ -314,7 +314,8 @@ command_bands(const struct chart *c)
 		    x, TOP, width, BOTTOM - TOP, x, TOP, BOTTOM - TOP);
 		if (runs_kept(&r->runs) <= 30)
 			fprintf(c->out, "<text class=\"mark\" x=\"%.1f\" "
-			    "y=\"%.0f\">%" PRIu64 "</text>\n", x, TOP - 6, i + 1);
+			    "y=\"%.0f\">%" PRIu64 "</text>\n", x, TOP - 6,
+			    i + 1);
 	}
 }
 

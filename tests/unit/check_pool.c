@@ -437,7 +437,8 @@ main(void)
 	    a_new_worker_that_dies_before_it_is_ready_ends_the_roll);
 	tcase_add_test(cases, a_new_worker_that_never_gets_ready_ends_the_roll);
 	tcase_add_test(cases, a_generation_that_starts_dying_is_taken_back);
-	tcase_add_test(cases, an_old_worker_that_dies_in_a_roll_does_not_end_it);
+	tcase_add_test(cases,
+	    an_old_worker_that_dies_in_a_roll_does_not_end_it);
 	tcase_add_test(cases, stop_retires_all_and_starts_none);
 	suite_add_tcase(suite, cases);
 	tcase_add_checked_fixture(walks, setup, NULL);
