@@ -145,6 +145,14 @@ kill -INT "$early"
 wait_end "$early" 5
 is "SIGINT ends early with the summary" "$rc $(jq .ended_early \
     "$tmp/early.log")" "0 true"
+spawn both "$prove" -d 60 -c 1 --lead 0 --json \
+    --during ": >'$tmp/began'; exec cat '$tmp/never'" "$url/ok"
+both=$pid
+wait_until 5 test -e "$tmp/began"
+kill -TERM "$both"
+wait_end "$both" 5
+is "SIGTERM too, and the command is ended with it" \
+    "$rc $(jq '.command.runs[0].signal' "$tmp/both.log")" "0 15"
 
 # ---- refusals
 refused "no URL" 2 "URL" "$prove"
