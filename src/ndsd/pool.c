@@ -7,7 +7,7 @@
 /* What the table holds, counted in one walk. */
 struct pool_tally {
 	uint32_t current; /* starting or ready, of this generation */
-	uint32_t outdated; /* starting or ready, of another */
+	uint32_t outdated; /* starting or ready, of another; or worn */
 	uint32_t ready;	   /* of any generation */
 	uint32_t waiting;  /* empty places that back off */
 };
@@ -109,6 +109,13 @@ roll_judge(struct pool *p, const struct pool_place *at, int64_t now_ms)
 }
 
 void
+pool_worn(struct pool *p, uint32_t place)
+{
+	if (p->place[place].state == POOL_READY)
+		p->place[place].worn = 1;
+}
+
+void
 pool_worker_died(struct pool *p, uint32_t place, int64_t now_ms)
 {
 	roll_judge(p, &p->place[place], now_ms);
@@ -135,6 +142,7 @@ pool_spawned(struct pool *p, uint32_t place, int32_t pid, int64_t now_ms)
 	}
 	at->pid = pid;
 	at->killed = 0;
+	at->worn = 0;
 	at->generation = p->generation;
 	at->spawned_ms = now_ms;
 	at->retry_ms = 0;
@@ -194,6 +202,12 @@ pool_count(const struct pool *p, enum pool_place_state state)
 	return count;
 }
 
+static int
+is_outdated(const struct pool *p, const struct pool_place *at)
+{
+	return at->generation != p->generation || at->worn;
+}
+
 static struct pool_tally
 pool_tally(const struct pool *p, int64_t now_ms)
 {
@@ -204,8 +218,8 @@ pool_tally(const struct pool *p, int64_t now_ms)
 		int active =
 		    at->state == POOL_STARTING || at->state == POOL_READY;
 
-		t.current += active && at->generation == p->generation;
-		t.outdated += active && at->generation != p->generation;
+		t.current += active && !is_outdated(p, at);
+		t.outdated += active && is_outdated(p, at);
 		t.ready += at->state == POOL_READY;
 		t.waiting += at->state == POOL_EMPTY && at->retry_ms > now_ms;
 	}
@@ -249,7 +263,7 @@ retire_one(struct pool *p, enum pool_place_state state, int outdated,
 		struct pool_place *at = &p->place[i];
 
 		if (at->state != (uint32_t)state ||
-		    (at->generation != p->generation) != outdated)
+		    is_outdated(p, at) != outdated)
 			continue;
 		place_enter(at, POOL_RETIRING, now_ms);
 		*order = (struct pool_order){POOL_RETIRE, i};

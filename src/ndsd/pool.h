@@ -30,10 +30,12 @@ struct pool_place {
 	uint32_t generation;
 	_Atomic int32_t pid; /* the process we spawned; 0 = none */
 	uint32_t killed;    /* 1: SIGKILL is on its way */
+	uint32_t worn;	    /* 1: to be replaced, by another before it goes */
 	uint32_t failures;  /* young deaths in a row */
 	int64_t spawned_ms; /* clock_ms of the spawn */
 	int64_t since_ms;   /* clock_ms when this state began */
 	int64_t retry_ms;   /* EMPTY: not to be filled before; 0 = at once */
+	uint64_t requests_before; /* of the slot, when this one began */
 };
 
 /* The change from one generation to the next. */
@@ -103,6 +105,9 @@ void pool_stop(struct pool *p);
  * POOL_ROLL_DEATHS deaths of ready ones: the pool goes back by the same steps.
  * Returns -1 while a roll is under way or the pool stops. */
 int pool_reload(struct pool *p, int64_t now_ms);
+
+/* It has served enough, or grown too large: replace it, another first. */
+void pool_worn(struct pool *p, uint32_t place);
 
 /* A guardian replaced its worker in place: the place lives on, but the death
  * counts against a generation on its way in. */

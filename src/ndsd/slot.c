@@ -288,6 +288,7 @@ slot_spawn(struct slot_process *s)
 	slot_clean(s->map, s->sup->state->pool.generation);
 	spec.slot_fd = s->segment_fd;
 	*speaks(s) = 0;
+	slot_place(s)->requests_before = atomic_load(&s->map->count.requests);
 	if (process_open(&s->process, &err) < 0)
 		goto fail;
 	slot_keep(s);

@@ -20,6 +20,7 @@
 #include "ndsd/generation.h"
 #include "ndsd/listen.h"
 #include "ndsd/queue.h"
+#include "ndsd/recycle.h"
 #include "ndsd/status.h"
 #include "ndsd/takeover.h"
 #include "proto/exit.h"
@@ -331,6 +332,7 @@ tick(struct supervisor *sup, int64_t now_ms)
 			logs_collect(&sup->logs, sup->slot[i].map);
 	}
 	atomic_store(&sup->board->stuck, kill_overdue(sup, now_ms));
+	recycle_tick(sup, now_ms);
 	supervisor_step(sup);
 	control_tick(sup, now_ms);
 	upgrade_tick(sup, now_ms);

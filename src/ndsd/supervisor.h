@@ -55,6 +55,7 @@ struct supervisor {
 	int64_t born_ms;    /* this supervisor began */
 	int64_t close_ms;   /* STOPPED: helpers may take until then */
 	int64_t tick_ms;	 /* next tick */
+	int64_t recycle_ms;	 /* next look for worn workers */
 	int done;
 	int status;
 };

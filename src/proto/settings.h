@@ -46,6 +46,8 @@ struct settings {
 	int64_t diagnostic_routes; /* enum settings_switch */
 	int64_t replay;		   /* enum settings_switch: guardians */
 	int64_t replay_bytes;
+	int64_t max_requests; /* 0 = never */
+	int64_t max_rss_bytes; /* 0 = never */
 };
 
 struct settings_row {

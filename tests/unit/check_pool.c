@@ -316,6 +316,22 @@ START_TEST(an_outdated_worker_that_never_got_ready_goes_at_once)
 }
 END_TEST
 
+START_TEST(a_worn_worker_goes_only_after_another_is_ready)
+{
+	obey(POOL_SPAWN);
+	all_ready();
+	pool_worn(&pool, 1);
+	ck_assert_int_eq(obey(POOL_SPAWN), 1);
+	ck_assert_uint_eq(pool.place[1].state, POOL_READY);
+	all_ready();
+	ck_assert_int_eq(obey(POOL_RETIRE), 1);
+	ck_assert_uint_eq(pool.place[1].state, POOL_RETIRING);
+	ck_assert_uint_eq(pool_count(&pool, POOL_READY), 4);
+	retiring_die();
+	ck_assert_int_eq(obey(POOL_SPAWN), 0);
+}
+END_TEST
+
 START_TEST(stop_retires_all_and_starts_none)
 {
 	obey(POOL_SPAWN);
@@ -359,7 +375,11 @@ random_event(void)
 			pool_died(&pool, at, now);
 	} else if (dice < 90) {
 		pool_scale(&pool, 1 + (uint32_t)rand() % 12);
-	} else if (dice < 92) {
+	} else if (dice < 94) {
+		at = random_place(POOL_READY);
+		if (at < BOARD_SLOTS_MAX)
+			pool_worn(&pool, at);
+	} else if (dice < 96) {
 		pool_reload(&pool, now);
 	}
 	now += rand() % 400;
@@ -439,6 +459,7 @@ main(void)
 	tcase_add_test(cases, a_generation_that_starts_dying_is_taken_back);
 	tcase_add_test(cases,
 	    an_old_worker_that_dies_in_a_roll_does_not_end_it);
+	tcase_add_test(cases, a_worn_worker_goes_only_after_another_is_ready);
 	tcase_add_test(cases, stop_retires_all_and_starts_none);
 	suite_add_tcase(suite, cases);
 	tcase_add_checked_fixture(walks, setup, NULL);
