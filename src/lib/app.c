@@ -92,6 +92,17 @@ nds_route_idempotent(struct nds_route *route)
 }
 
 void
+nds_route_deadline(struct nds_route *route, int ms)
+{
+	if (route == NULL)
+		return;
+	route->deadline_ms = ms < 1 ? 1 : ms;
+	if (route->router->shortest_ms == 0 ||
+	    route->router->shortest_ms > route->deadline_ms)
+		route->router->shortest_ms = route->deadline_ms;
+}
+
+void
 nds_route_max_body(struct nds_route *route, uint64_t bytes)
 {
 	if (route == NULL)

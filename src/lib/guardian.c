@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/sig.h"
+#include "lib/app.h"
 #include "lib/nds.h"
 #include "proto/order.h"
 
@@ -41,6 +42,7 @@ struct guardian {
 	sigset_t wait_set, child_set, open_mask;
 	pid_t pid;	   /* of the worker */
 	int64_t born_ms;   /* of the worker */
+	int64_t shortest_ms; /* that a request may have; at least AGAIN_MS */
 	uint64_t answered; /* by the slot when it was born */
 	unsigned failures; /* deaths in a row without one answer */
 };
@@ -158,16 +160,16 @@ pass_signal(struct guardian *g, int sig)
 	kill(g->pid, SIGTERM);
 }
 
-/* No request that begins from now on can be due earlier than a timeout from
- * now, so nobody need tell the guardian that one has begun. */
+/* No request that begins from now on can be due earlier than the shortest
+ * timeout from now, so nobody need tell the guardian that one has begun. */
 static int64_t
 next_look_ms(const struct guardian *g)
 {
 	int64_t due = atomic_load(&g->worker->slot->deadline_ms);
 	int64_t now = clock_ms();
 
-	if (due == 0)
-		return now + g->worker->settings.request_timeout_ms;
+	if (due == 0 || due > now + g->shortest_ms)
+		return now + g->shortest_ms; /* a route may make it shorter */
 	return due + GRACE_MS > now ? due + GRACE_MS : now + AGAIN_MS;
 }
 
@@ -331,6 +333,12 @@ guardian_open(struct guardian *g, struct worker *w)
 	sigset_t async;
 
 	g->worker = w;
+	g->shortest_ms = w->settings.request_timeout_ms;
+	if (w->app->router.shortest_ms > 0 &&
+	    w->app->router.shortest_ms < g->shortest_ms)
+		g->shortest_ms = w->app->router.shortest_ms;
+	if (g->shortest_ms < AGAIN_MS)
+		g->shortest_ms = AGAIN_MS;
 	sigemptyset(&g->child_set);
 	sigaddset(&g->child_set, SIGCHLD);
 	sigemptyset(&g->wait_set);

@@ -167,6 +167,17 @@ handler_failed(struct exchange *x, int rc)
 	return 500;
 }
 
+static void
+set_deadline(struct conn *c, const struct nds_route *route)
+{
+	int64_t due_ms = c->accepted_us / 1000 + route->deadline_ms;
+
+	if (route->deadline_ms == 0 || due_ms >= c->deadline_ms)
+		return;
+	c->deadline_ms = due_ms;
+	atomic_store(&c->slot->deadline_ms, due_ms);
+}
+
 /* From here on the handler may do what must not be done twice (RFC 9110,
  * 9.2.2: idempotent methods). */
 static void
@@ -194,6 +205,7 @@ exchange_route(struct exchange *x)
 		    &request.path, x->conn->is_probe);
 	if (match.route == NULL)
 		return answer_unrouted(x, match.allowed);
+	set_deadline(x->conn, match.route);
 	rc = request_read(&request, match.route,
 	    (uint64_t)x->app->settings.max_body_bytes, &x->why);
 	if (rc != 0)

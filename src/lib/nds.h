@@ -74,6 +74,11 @@ void nds_route_max_body(struct nds_route *route, uint64_t bytes);
  * NULL is accepted. */
 void nds_route_idempotent(struct nds_route *route);
 
+/* A deadline of this route's own in milliseconds, at least 1, instead of
+ * APP_REQUEST_TIMEOUT where that is longer.  It counts from the moment at which
+ * the request was accepted. NULL is accepted. */
+void nds_route_deadline(struct nds_route *route, int ms);
+
 /* A check of a dependency, run apart from every request and every probe, in a
  * process of its own.  It returns 0 when the dependency answers; otherwise, or
  * when it takes longer than timeout_ms, /ready turns 503 and shows message,

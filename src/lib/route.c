@@ -327,6 +327,7 @@ router_add(struct router *r, const char *methods, const char *pattern,
 		error_set(err, "route %s %s: routed twice", methods, pattern);
 		goto wrong;
 	}
+	route->router = r;
 	route->next = node->routes;
 	node->routes = route;
 	return route;

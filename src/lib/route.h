@@ -44,6 +44,8 @@ struct nds_route {
 	} param[ROUTE_PARAMS_MAX];
 	int stream_body;
 	int idempotent;	   /* may be run again, whatever the method */
+	int deadline_ms;   /* of its own; 0 = none */
+	struct router *router;
 	int has_max_body;
 	uint64_t max_body; /* 0 = no limit */
 	int probe_only;	   /* there for ORDER_PROBE connections alone */
@@ -59,6 +61,7 @@ struct route_node {
 };
 
 struct router {
+	int shortest_ms; /* of the routes' own deadlines; 0 = none */
 	struct route_node *root;
 	char *methods[ROUTE_METHODS_MAX]; /* bit i is methods[i] */
 	unsigned method_count;

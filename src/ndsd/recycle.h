@@ -14,9 +14,9 @@ struct supervisor;
 /* Look at all workers, at most once a second. */
 void recycle_tick(struct supervisor *sup, int64_t now_ms);
 
-/* The number of requests after which the worker in this place goes: max_requests
- * and up to a tenth more, by its place and pid, so that workers that began
- * together do not go together. */
+/* After how many requests the worker in this place goes: max_requests and up to
+ * a tenth more, by its place and pid, so that workers that began together do
+ * not go together. */
 int64_t recycle_limit(int64_t max_requests, uint32_t place, int32_t pid);
 
 #endif

@@ -76,4 +76,15 @@ like "a request whose guardian died is answered" "$(<"$tmp/flight")" \
     '^status 200'
 ok "and the slot is filled again" wait_until 5 whole
 stop_is 0 "it stops"
+
+# ---- a route with a deadline of its own
+export APP_REQUEST_TIMEOUT=5
+ndsd_start -- "$(program tests/peer/bad-responder)" stderr
+from=$(now_ms)
+ask --path /short --timeout 20000 "$app"
+took=$(($(now_ms) - from))
+is "a route's own deadline is kept" "$status_code" 504
+ok "to the time ($took ms)" \
+    test "$took" -ge 290 -a "$took" -lt $((300 + 250 * scale))
+stop_is 0 "and it stops"
 done_testing

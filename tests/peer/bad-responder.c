@@ -9,8 +9,11 @@
  *	start-fails	(libnds) its start hook fails
  *	forks		(libnds) each request leaves an orphan behind
  *	stderr		(libnds) writes lines to stderr as it starts and serves
- *	ignore-term	(libnds) ignores SIGTERM, `/hang` never returns
+ *	ignore-term	(libnds) ignores SIGTERM
  *	check-fails	(libnds) its dependency check fails
+ *
+ * `/hang` of those with libnds never returns; `/short` neither, but has a
+ * deadline of its own of 300 ms.
  */
 #include <fcgiapp.h>
 #include <signal.h>
@@ -103,6 +106,7 @@ app(const char *how, int argc, char **argv)
 	struct nds_app *a = nds_app_new("bad-responder", "1.0");
 
 	nds_route(a, "GET", "/hang", show_hang);
+	nds_route_deadline(nds_route(a, "GET", "/short", show_hang), 300);
 	nds_route(a, "GET", "/orphan", show_orphan);
 	nds_route(a, "GET", "/stderr", show_stderr);
 	nds_route(a, "GET", "/", show);
