@@ -74,17 +74,6 @@ helper_show_slot(struct supervisor *sup, uint32_t number)
 		show_segment(health, number, sup->slot[number].segment_fd);
 }
 
-static void
-helper_keep(struct helper *h)
-{
-	char name[STORE_NAME_BYTES];
-
-	process_store_name(&h->process, "control", name);
-	store_put(h->sup->store_fd, name, h->process.control_fd);
-	process_store_name(&h->process, "output", name);
-	store_put(h->sup->store_fd, name, h->process.output_fd);
-}
-
 /* What each of them is started as. */
 static void
 helper_spec(struct helper *h, struct process_spec *spec, char **argv)
@@ -133,7 +122,7 @@ helper_start(struct helper *h, int64_t now_ms)
 	helper_spec(h, &spec, argv);
 	record(h)->spawned_ms = now_ms;
 	if (process_open(&h->process, &err) == 0) {
-		helper_keep(h);
+		process_keep(&h->process, h->sup->store_fd);
 		pid = process_start(&h->process, &spec, &err);
 	}
 	if (pid < 0) {
@@ -194,14 +183,10 @@ void
 helper_dead(struct helper *h, int status, int64_t now_ms)
 {
 	struct state_process *r = record(h);
-	char name[STORE_NAME_BYTES];
 	int pid = r->pid, young = now_ms - r->spawned_ms < HELPER_YOUNG_MS;
 
 	process_close(&h->process, &h->sup->loop);
-	process_store_name(&h->process, "control", name);
-	store_drop(h->sup->store_fd, name);
-	process_store_name(&h->process, "output", name);
-	store_drop(h->sup->store_fd, name);
+	process_forget(&h->process, h->sup->store_fd);
 	r->pid = 0;
 	if (!h->wanted)
 		return;

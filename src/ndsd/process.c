@@ -43,6 +43,28 @@ process_store_name(const struct process *p, const char *what, char name[32])
 		    p->number);
 }
 
+void
+process_keep(const struct process *p, int store_fd)
+{
+	char name[STORE_NAME_BYTES];
+
+	process_store_name(p, "control", name);
+	store_put(store_fd, name, p->control_fd);
+	process_store_name(p, "output", name);
+	store_put(store_fd, name, p->output_fd);
+}
+
+void
+process_forget(const struct process *p, int store_fd)
+{
+	char name[STORE_NAME_BYTES];
+
+	process_store_name(p, "control", name);
+	store_drop(store_fd, name);
+	process_store_name(p, "output", name);
+	store_drop(store_fd, name);
+}
+
 /* The health responder and the checks process write finished lines of the
  * same form as ours; anything else there is a program's own word. */
 static int

@@ -57,6 +57,10 @@ int process_open(struct process *p, struct nds_error *err);
 pid_t process_start(struct process *p, const struct process_spec *spec,
     struct nds_error *err);
 
+/* Give our ends to the keeper, before the child lives; take them back. */
+void process_keep(const struct process *p, int store_fd);
+void process_forget(const struct process *p, int store_fd);
+
 /* SIGKILL to its whole group; to it alone where it leads none. */
 void process_kill(pid_t pid);
 

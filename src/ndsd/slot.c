@@ -255,18 +255,6 @@ slot_clean(struct slot *map, uint32_t generation)
 	atomic_store(&map->generation, generation);
 }
 
-/* The store learns of the fds before anything else can happen to us. */
-static void
-slot_keep(struct slot_process *s)
-{
-	char name[STORE_NAME_BYTES];
-
-	process_store_name(&s->process, "control", name);
-	store_put(s->sup->store_fd, name, s->process.control_fd);
-	process_store_name(&s->process, "output", name);
-	store_put(s->sup->store_fd, name, s->process.output_fd);
-}
-
 int32_t
 slot_spawn(struct slot_process *s)
 {
@@ -291,7 +279,7 @@ slot_spawn(struct slot_process *s)
 	slot_place(s)->requests_before = atomic_load(&s->map->count.requests);
 	if (process_open(&s->process, &err) < 0)
 		goto fail;
-	slot_keep(s);
+	process_keep(&s->process, s->sup->store_fd);
 	pid = process_start(&s->process, &spec, &err);
 	if (pid < 0)
 		goto fail;
@@ -414,7 +402,7 @@ slot_dead(struct slot_process *s, int status)
 {
 	struct pool_place *at = slot_place(s);
 	struct pool_place was = *at;
-	char name[STORE_NAME_BYTES], how[48];
+	char how[48];
 
 	if (s->map != NULL) {
 		logs_collect(&s->sup->logs, s->map);
@@ -423,10 +411,7 @@ slot_dead(struct slot_process *s, int status)
 	}
 	probe_end(s);
 	process_close(&s->process, &s->sup->loop);
-	process_store_name(&s->process, "control", name);
-	store_drop(s->sup->store_fd, name);
-	process_store_name(&s->process, "output", name);
-	store_drop(s->sup->store_fd, name);
+	process_forget(&s->process, s->sup->store_fd);
 	kill(-was.pid, SIGKILL); /* children it left behind */
 	generation_blame(s->sup, s,
 	    was.killed ? "did not become ready within APP_START_TIMEOUT"
