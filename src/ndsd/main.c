@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,7 +187,9 @@ find_programs(struct command *c, struct nds_error *err)
 		    c->options.program[0],
 		    strchr(c->options.program[0], '/') == NULL
 			? "it is not in PATH"
-			: strerror(errno));
+			: access(c->program, F_OK) == 0
+			? "it is not an executable file"
+			: strerror(ENOENT));
 	if (!c->options.front_lighttpd)
 		return 0;
 	if (find_program("lighttpd", "/usr/sbin:/usr/local/sbin",
@@ -230,6 +233,24 @@ open_standard_fds(void)
 	} while (fd >= 0 && fd <= 2);
 	if (fd > 2)
 		close(fd);
+}
+
+/* The keeper's lines go where the supervisor's go, and wait for nobody. */
+static void
+log_to_stdout(const char *line, size_t bytes, void *arg)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	(void)arg;
+	if (poll(&out, 1, 0) > 0 && write(STDOUT_FILENO, line, bytes) < 0)
+		return; /* lost: there is nobody to tell */
+}
+
+static void
+log_begin(const struct settings *s)
+{
+	log_open(s->log_format == LOG_FORMAT_JSON,
+	    (enum log_level)s->log_level, log_to_stdout, NULL);
 }
 
 static void
@@ -292,8 +313,7 @@ resume(struct keeper *k, char **argv)
 	struct state *state = state_map(keeper_fd(k, STORE_STATE), &err);
 
 	if (state != NULL)
-		log_open(state->settings.log_format == LOG_FORMAT_JSON,
-		    (enum log_level)state->settings.log_level, NULL, NULL);
+		log_begin(&state->settings);
 	raise_file_limit();
 	return keeper_run(k, argv);
 }
@@ -366,7 +386,6 @@ main(int argc, char **argv)
 	if (c.print || c.test_only)
 		return EXIT_DONE;
 	raise_file_limit();
-	log_open(s.log_format == LOG_FORMAT_JSON, (enum log_level)s.log_level,
-	    NULL, NULL);
+	log_begin(&s);
 	return start(&c, &s, argv);
 }
