@@ -252,9 +252,8 @@ child_lets_go(void)
 /* A worker that is woken must not push the front off the processor: the front
  * connects before it writes, so the worker would find nothing and sleep again.
  * As a batch process it runs when the front has paused, meets whole requests
- * and often several of them: a third more of them a second on a machine that
- * is busy, no difference on one that is not.  Its children are not bound by
- * it. */
+ * and often several of them; bench/throughput shows what that is worth.  Its
+ * children are not bound by it. */
 static void
 be_patient(void)
 {

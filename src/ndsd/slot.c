@@ -376,8 +376,10 @@ log_death(struct slot_process *s, int status)
 	    (long long)lived % 1000 / 100, (long long)wait);
 }
 
-/* The guardian died and its worker lives: it finishes what it has and leaves.
- * Its slot must not be used before. */
+/* The guardian is dead and its worker is not yet: the slot must not be used
+ * before.  One that we have killed is on its way, and the place stays what it
+ * was, so that the policy hears of a start that failed; any other finishes what
+ * it has and leaves. */
 static int
 outlived_by_worker(struct slot_process *s)
 {
@@ -386,12 +388,15 @@ outlived_by_worker(struct slot_process *s)
 
 	if (worker <= 0 || worker == at->pid || kill(worker, 0) < 0)
 		return 0;
-	if (!at->killed)
-		log_warnx("worker %u: its guardian (pid %d) died, pid %d "
-			  "finishes its request and leaves",
-		    s->number, at->pid, worker);
+	if (at->killed) {
+		at->pid = worker;
+		process_kill(worker);
+		return 1;
+	}
+	log_warnx("worker %u: its guardian (pid %d) died, pid %d finishes its "
+		  "request and leaves",
+	    s->number, at->pid, worker);
 	at->pid = worker;
-	at->killed = 0;
 	at->state = POOL_RETIRING;
 	at->since_ms = clock_ms();
 	return 1;
@@ -414,8 +419,10 @@ slot_dead(struct slot_process *s, int status)
 	process_forget(&s->process, s->sup->store_fd);
 	kill(-was.pid, SIGKILL); /* children it left behind */
 	generation_blame(s->sup, s,
-	    was.killed ? "did not become ready within APP_START_TIMEOUT"
-		       : death_text(status, how));
+	    !was.killed ? death_text(status, how)
+		: was.state == POOL_STARTING
+		? "did not become ready within APP_START_TIMEOUT"
+		: "hung in a request");
 	pool_died(&s->sup->state->pool, s->number, clock_ms());
 	if (was.state != POOL_RETIRING && !was.killed) {
 		at->pid = was.pid;

@@ -7,14 +7,13 @@
 need jq
 mkdir -p "$tmp/bin"
 cp "$responder" "$tmp/bin/served"
-cp "$(program tests/peer/bad-responder)" "$tmp/bin/bad"
 printf 'APP_WORKERS=2\n' >"$tmp/settings"
 unset APP_WORKERS
 export APP_START_TIMEOUT=$((1 * scale))
 ndsd_start -f "$tmp/settings" -- "$tmp/bin/served"
 
 # put FILE: under the program's name, whole at once, as a package would.
-put() { cp "$1" "$tmp/bin/.new" && mv "$tmp/bin/.new" "$tmp/bin/served"; }
+put() { cp "$1" "$tmp/bin/.new" && chmod +x "$tmp/bin/.new" && mv "$tmp/bin/.new" "$tmp/bin/served"; }
 reloads() { said=$(ctl reload 2>&1); rc=$?; }
 generation() { field .generation; }
 
@@ -65,6 +64,12 @@ put "$tmp/bin/crashes"
 reloads
 is "nor one that crashes" "$rc" 1
 like "with its signal" "$said" 'died of SIGSEGV'
+printf '#!/bin/sh\nexec "%s" never-ready\n' \
+    "$(program tests/peer/bad-responder)" >"$tmp/bin/never"
+put "$tmp/bin/never"
+reloads
+is "nor one that never gets ready" "$rc" 1
+like "within its time" "$said" 'not become ready within APP_START_TIMEOUT'
 rm "$tmp/bin/served"
 reloads
 is "nor one that is not there" "$rc" 1
