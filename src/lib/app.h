@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "proto/board.h"
 #include "proto/settings.h"
+#include "proto/shared.h"
 
 struct app_check {
 	const char *name;
@@ -27,6 +28,7 @@ struct nds_app {
 	/* of the worker that runs it; worker_open() sets them */
 	struct pool_board *pool; /* NULL without ndsd */
 	struct slot *slot;
+	struct shared *shared;
 };
 
 #endif

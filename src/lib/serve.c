@@ -73,6 +73,22 @@ pool_open(struct worker *w, struct nds_error *err)
 	return w->pool == NULL ? -1 : 0;
 }
 
+static int
+shared_open(struct worker *w, struct nds_error *err)
+{
+	int fd, result;
+
+	if (fd_take(SHARED_ENV, &fd, err) < 0)
+		return -1;
+	if (fd < 0)
+		fd = shared_pool_new(&w->settings, err);
+	if (fd < 0)
+		return -1;
+	result = shared_map(&w->shared, fd, 1, err);
+	close(fd);
+	return result;
+}
+
 /* Children of a handler inherit fd 0, so the listener must not stay there. */
 static int
 listener_move(struct worker *w, struct nds_error *err)
@@ -107,7 +123,7 @@ worker_open(struct worker *w, struct nds_app *app, struct nds_error *err)
 	if (settings_load_environment(&w->settings, environ, err) < 0 ||
 	    fd_take(BOARD_ENV_CONTROL, &w->control_fd, err) < 0 ||
 	    slot_open(w, err) < 0 || pool_open(w, err) < 0 ||
-	    listener_move(w, err) < 0)
+	    shared_open(w, err) < 0 || listener_move(w, err) < 0)
 		return -1;
 	if (w->control_fd >= 0)
 		snprintf(w->listen_path, sizeof(w->listen_path), "%s/app.sock",
@@ -116,6 +132,7 @@ worker_open(struct worker *w, struct nds_app *app, struct nds_error *err)
 	app->settings = w->settings;
 	app->slot = w->slot;
 	app->pool = w->pool;
+	app->shared = &w->shared;
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "lib/rescue.h"
 #include "proto/board.h"
 #include "proto/settings.h"
+#include "proto/shared.h"
 
 struct nds_app;
 
@@ -21,6 +22,8 @@ struct worker {
 	int control_fd;	 /* orders; -1 without ndsd or once it is gone */
 	struct slot *slot;
 	struct pool_board *pool; /* NULL without ndsd */
+	struct shared shared;	 /* with the other workers; without ndsd
+				    with this slot's next ones alone */
 
 	/* Where ndsd keeps this listener; "" without ndsd.  Once ndsd is gone
 	 * and another socket stands there, this worker leaves. */

@@ -85,6 +85,7 @@ helper_spec(struct helper *h, struct process_spec *spec, char **argv)
 	    .program_fd = -1,
 	    .listen_fd = -1,
 	    .slot_fd = -1,
+	    .shared_fd = -1,
 	    .pool_fd = sup->board_fd,
 	    .settings = &sup->state->settings,
 	    .pid = &record(h)->pid,

@@ -23,6 +23,7 @@
 #include "ndsd/listen.h"
 #include "ndsd/supervisor.h"
 #include "proto/exit.h"
+#include "proto/shared.h"
 
 struct command {
 	struct options options;
@@ -272,8 +273,9 @@ prepare_state(const struct settings *s, const struct listeners *l,
 	struct pool_board *board;
 	int state_fd = state_new(&state, err);
 	int board_fd = state_fd < 0 ? -1 : board_pool_new(err);
+	int shared_fd = board_fd < 0 ? -1 : shared_pool_new(s, err);
 
-	board = board_fd < 0 ? NULL : board_pool_map(board_fd, 1, err);
+	board = shared_fd < 0 ? NULL : board_pool_map(board_fd, 1, err);
 	if (board == NULL)
 		return -1;
 	state->settings = *s;
@@ -286,6 +288,7 @@ prepare_state(const struct settings *s, const struct listeners *l,
 	board_unmap(board);
 	keeper_put(k, STORE_STATE, state_fd);
 	keeper_put(k, STORE_BOARD, board_fd);
+	keeper_put(k, STORE_SHARED, shared_fd);
 	return 0;
 }
 

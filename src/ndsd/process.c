@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/sig.h"
 #include "proto/board.h"
+#include "proto/shared.h"
 #include "proto/store.h"
 
 #define CHILD_FILES 1024 /* soft limit: select(2) relies on it */
@@ -216,6 +217,7 @@ export_environment(const struct process_spec *spec, int control_fd)
 	export_fd(BOARD_ENV_CONTROL, spec->role != NULL ? control_fd : -1);
 	export_fd(BOARD_ENV_SLOT, spec->slot_fd);
 	export_fd(BOARD_ENV_POOL, spec->pool_fd);
+	export_fd(SHARED_ENV, spec->shared_fd);
 	if (spec->role != NULL)
 		setenv(BOARD_ENV_ROLE, spec->role, 1);
 }

@@ -38,7 +38,7 @@ struct process_spec {
 			       stands at path; -1 = whatever stands there */
 	const char *role;   /* NDS_ROLE; NULL = not a responder */
 	int listen_fd;	    /* becomes fd 0; -1 = /dev/null */
-	int slot_fd, pool_fd; /* -1 = none */
+	int slot_fd, pool_fd, shared_fd; /* -1 = none */
 	const struct settings *settings; /* exported as APP_ variables */
 	_Atomic int32_t *pid; /* written by the child itself before exec, so
 				 that no supervisor can miss it */

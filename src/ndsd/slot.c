@@ -265,6 +265,7 @@ slot_spawn(struct slot_process *s)
 	    .role = "worker",
 	    .listen_fd = s->sup->app_fd,
 	    .pool_fd = s->sup->board_fd,
+	    .shared_fd = s->sup->shared_fd,
 	    .settings = &s->sup->state->settings,
 	    .pid = &slot_place(s)->pid,
 	};

@@ -19,6 +19,7 @@
 /* Names of descriptors in the store. */
 #define STORE_STATE "state"
 #define STORE_BOARD "board"
+#define STORE_SHARED "shared"
 #define STORE_APP "listen.app"
 #define STORE_HEALTH "listen.health"
 #define STORE_CONTROL "listen.control"
@@ -43,6 +44,7 @@ struct supervisor {
 	struct state *state;
 	struct pool_board *board;
 	int store_fd, board_fd, state_fd;
+	int shared_fd; /* what workers share with each other */
 	int app_fd, health_fd, control_fd; /* listeners */
 	int program_fd;	       /* of this generation */
 	int program_before_fd; /* of the last one, while a roll may go back */

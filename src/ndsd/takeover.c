@@ -69,7 +69,8 @@ kept_shared(struct takeover *t, const char *name)
 		const char *name;
 		int *fd;
 	} const list[] = {{STORE_STATE, &t->sup->state_fd},
-	    {STORE_BOARD, &t->sup->board_fd}, {STORE_APP, &t->sup->app_fd},
+	    {STORE_BOARD, &t->sup->board_fd},
+	    {STORE_SHARED, &t->sup->shared_fd}, {STORE_APP, &t->sup->app_fd},
 	    {STORE_HEALTH, &t->sup->health_fd},
 	    {STORE_CONTROL, &t->sup->control_fd},
 	    {UPGRADE_CLIENT, &t->upgrade_client_fd},
@@ -212,7 +213,8 @@ takeover_run(struct supervisor *sup, struct nds_error *err)
 	static struct takeover t;
 
 	t.sup = sup;
-	sup->state_fd = sup->board_fd = sup->app_fd = sup->health_fd = -1;
+	sup->state_fd = sup->board_fd = sup->shared_fd = -1;
+	sup->app_fd = sup->health_fd = -1;
 	t.upgrade_client_fd = sup->upgrade.client_fd = -1;
 	sup->control_fd = sup->signals.fd = sup->store.fd = -1;
 	sup->program_fd = sup->program_before_fd = -1;

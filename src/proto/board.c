@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SEGMENT_MAX (1u << 30) /* more is nonsense */
+#include "proto/segment.h"
 
 struct checked {
 	size_t lead;  /* bytes from here to the segment */
@@ -29,37 +29,10 @@ page_bytes(void)
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static uint64_t
-page_round(uint64_t bytes)
-{
-	uint64_t page = page_bytes();
-
-	return (bytes + page - 1) / page * page;
-}
-
 static struct checked *
 checked_of(const void *segment)
 {
 	return (struct checked *)((uintptr_t)segment - page_bytes());
-}
-
-/* A memfd of that size which keeps it for ever. */
-static int
-segment_new(const char *name, uint64_t bytes, struct nds_error *err)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd < 0)
-		return error_sys(err, "cannot make shared memory for a %s",
-		    name);
-	if (ftruncate(fd, (off_t)bytes) == 0 &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-	    == 0)
-		return fd;
-	error_sys(err, "cannot make %llu bytes of shared memory for a %s",
-	    (unsigned long long)bytes, name);
-	close(fd);
-	return -1;
 }
 
 /* Map a segment behind a private page of our own. */
@@ -112,7 +85,7 @@ board_unmap(void *segment)
 static void
 slot_fill(struct slot *s, uint64_t bytes, const uint32_t size[3])
 {
-	s->capture_at = (uint32_t)page_round(sizeof(*s));
+	s->capture_at = (uint32_t)segment_round(sizeof(*s));
 	s->capture_bytes = size[0];
 	s->answer_at = s->capture_at + size[0];
 	s->answer_bytes = size[1];
@@ -147,10 +120,10 @@ board_slot_new(uint32_t number, uint32_t capture_bytes, uint32_t answer_bytes,
 	if (capture_bytes > SEGMENT_MAX / 4 || answer_bytes > SEGMENT_MAX / 4 ||
 	    ring_bytes > SEGMENT_MAX / 4)
 		return error_set(err, "slot %u: an area is too large", number);
-	size[0] = (uint32_t)page_round(capture_bytes);
-	size[1] = (uint32_t)page_round(answer_bytes);
-	size[2] = power_of_two(page_round(ring_bytes));
-	bytes = page_round(sizeof(*s)) + size[0] + size[1] + size[2];
+	size[0] = (uint32_t)segment_round(capture_bytes);
+	size[1] = (uint32_t)segment_round(answer_bytes);
+	size[2] = power_of_two(segment_round(ring_bytes));
+	bytes = segment_round(sizeof(*s)) + size[0] + size[1] + size[2];
 	fd = segment_new("nds-slot", bytes, err);
 	if (fd < 0)
 		return -1;
@@ -170,7 +143,7 @@ int
 board_pool_new(struct nds_error *err)
 {
 	struct pool_board *p;
-	int fd = segment_new("nds-pool", page_round(sizeof(*p)), err);
+	int fd = segment_new("nds-pool", segment_round(sizeof(*p)), err);
 
 	if (fd < 0)
 		return -1;
@@ -180,7 +153,7 @@ board_pool_new(struct nds_error *err)
 		close(fd);
 		return -1;
 	}
-	p->bytes = page_round(sizeof(*p));
+	p->bytes = segment_round(sizeof(*p));
 	p->version = POOL_VERSION;
 	p->magic = POOL_MAGIC;
 	munmap(p, sizeof(*p));

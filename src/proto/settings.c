@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one table of settings and what follows from it: parsing, checking,
- * showing.  A load works on a copy and remembers where each value came from,
- * so that an error names its place, also one that only shows when values are
- * held against each other.
+ * Loading settings: parsing and checking, as the table says.  A load works on
+ * a copy and remembers where each value came from, so that an error names its
+ * place, also one that only shows when values are held against each other.
  */
 #include "proto/settings.h"
 
@@ -18,86 +17,15 @@
 #include "base/num.h"
 #include "proto/envfile.h"
 
-#define SECOND 1000
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define GIGABYTE ((int64_t)1 << 30)
-#define WORKERS_MAX 512
 #define LONGEST_SOCKET "/control/control.sock"
-
-static const char *const fail_keep[] = {"fail", "keep", NULL};
-static const char *const json_text[] = {"json", "text", NULL};
-static const char *const off_on[] = {"off", "on", NULL};
-
 #define AT(member) offsetof(struct settings, member)
-#define TEXT(key, member, fallback, help) \
-	{key, SETTINGS_TEXT, AT(member), 0, 0, NULL, fallback, help}
-#define NUMBER(key, kind, member, min, max, fallback, help) \
-	{key, kind, AT(member), min, max, NULL, fallback, help}
-#define TIME(key, member, min, max, fallback, help) \
-	NUMBER(key, SETTINGS_TIME, member, min, max, fallback, help)
-#define WORD(key, member, words, fallback, help) \
-	{key, SETTINGS_WORD, AT(member), 0, 0, words, fallback, help}
-
-const struct settings_row settings_table[] = {
-	TEXT("APP_BIND_ADDRESS", bind_address, "0.0.0.0:3000",
-	    "where the front listens: host:port or [v6]:port"),
-	TIME("APP_SHUTDOWN_TIMEOUT", shutdown_timeout_ms, 100, HOUR, "30",
-	    "the whole stop, from SIGTERM to exit"),
-	NUMBER("APP_WORKERS", SETTINGS_WHOLE, workers, 1, WORKERS_MAX, NULL,
-	    "requests served at once: workers of the pool"),
-	TIME("APP_REQUEST_TIMEOUT", request_timeout_ms, 10, HOUR, "20",
-	    "deadline of one request; then 504"),
-	TIME("APP_START_TIMEOUT", start_timeout_ms, 10, 10 * MINUTE, "10",
-	    "a new worker must be ready by then"),
-	TIME("APP_DRAIN_MIN", drain_min_ms, 0, HOUR, "1",
-	    "a drain lasts at least so long"),
-	TIME("APP_DRAIN_QUIET", drain_quiet_ms, 0, HOUR, "1",
-	    "a drain ends after so long without a request"),
-	TIME("APP_DRAIN_MAX", drain_max_ms, 0, HOUR, "8",
-	    "a drain lasts at most so long"),
-	WORD("APP_DRAIN_READY", drain_ready, fail_keep, "fail",
-	    "what /ready says while draining"),
-	TIME("APP_QUEUE_TIMEOUT", queue_timeout_ms, 1, 10 * MINUTE, "1",
-	    "longest wait of a burst; not yet enforced"),
-	TIME("APP_QUEUE_TARGET", queue_target_ms, 1, 10 * MINUTE, "50ms",
-	    "longest wait in a standing queue; not yet enforced"),
-	TIME("APP_RETRY_AFTER", retry_after_ms, 0, HOUR, "1",
-	    "Retry-After of a refusal; not yet enforced"),
-	NUMBER("APP_MAX_BODY", SETTINGS_BYTES, max_body_bytes, 0,
-	    64 * GIGABYTE, "1m", "a larger request body gets 413"),
-	NUMBER("APP_MAX_REQUESTS", SETTINGS_WHOLE, max_requests, 0,
-	    1000000000, "0", "replace a worker after so many; 0: never"),
-	NUMBER("APP_MAX_RSS", SETTINGS_BYTES, max_rss_bytes, 0,
-	    1024 * GIGABYTE, "0", "replace a worker beyond that; 0: never"),
-	WORD("APP_REPLAY", replay, off_on, "on",
-	    "a request outlives the death of its worker"),
-	NUMBER("APP_REPLAY_BYTES", SETTINGS_BYTES, replay_bytes, 0,
-	    16 << 20, "64k", "a larger request is not run again"),
-	WORD("APP_LOG_LEVEL", log_level, log_levels, "info",
-	    "the least level that is logged"),
-	WORD("APP_LOG_FORMAT", log_format, json_text, "json",
-	    "json for machines, text for people"),
-	TEXT("APP_RUNTIME_DIR", runtime_dir, "/run/nds",
-	    "directory of the sockets"),
-	WORD("APP_DIAGNOSTIC_ROUTES", diagnostic_routes, off_on, "off",
-	    "adds the routes under /_diag/"),
-	TEXT("APP_USER", user, "",
-	    "user to become when started as root; empty: stay"),
-	TEXT("APP_SOCKET_GROUP", socket_group, "",
-	    "group that may connect to the sockets; empty: our own"),
-	TEXT("APP_FRONT_CONFIG", front_config, "",
-	    "lighttpd.conf of --front=lighttpd; empty: the installed one"),
-	{.key = NULL}};
-
-#define ROWS (sizeof(settings_table) / sizeof(settings_table[0]) - 1)
 
 enum { FROM_DEFAULT = 0, FROM_ENVIRONMENT = -1 }; /* else a line */
 
 struct load {
 	struct settings s;
 	const char *file;
-	int from[ROWS]; /* where each value came from */
+	int from[SETTINGS_ROWS_MAX]; /* where each value came from */
 	struct nds_error *err;
 };
 
@@ -111,15 +39,6 @@ static int64_t *
 number_at(struct settings *s, const struct settings_row *row)
 {
 	return (int64_t *)(void *)((char *)s + row->offset);
-}
-
-static int64_t
-number_of(const struct settings *s, const struct settings_row *row)
-{
-	int64_t v;
-
-	memcpy(&v, (const char *)s + row->offset, sizeof(v));
-	return v;
 }
 
 /* ---- one value: each check returns what is wrong, or NULL -------------- */
@@ -271,12 +190,13 @@ take(struct load *l, size_t i, const char *value, int from)
 static int
 unknown(struct load *l, const char *key, const char *value, int line)
 {
-	const char *keys[ROWS], *near;
+	const char *keys[SETTINGS_ROWS_MAX], *near;
 	char shown[96];
+	size_t count;
 
-	for (size_t i = 0; i < ROWS; i++)
-		keys[i] = settings_table[i].key;
-	near = near_word(key, keys, ROWS);
+	for (count = 0; settings_table[count].key != NULL; count++)
+		keys[count] = settings_table[count].key;
+	near = near_word(key, keys, count);
 	harmless(value, shown);
 	if (near != NULL)
 		return error_set(l->err, "%s:%d: %s=%s: no such setting, "
@@ -292,7 +212,7 @@ take_pair(const char *key, const char *value, int line, void *arg)
 
 	if (strncmp(key, "APP_", 4) != 0)
 		return 0; /* the application's own */
-	for (size_t i = 0; i < ROWS; i++)
+	for (size_t i = 0; settings_table[i].key != NULL; i++)
 		if (strcmp(settings_table[i].key, key) == 0)
 			return take(l, i, value, line);
 	return unknown(l, key, value, line);
@@ -315,7 +235,7 @@ take_environment(struct load *l, char *const *environment)
 {
 	const char *value;
 
-	for (size_t i = 0; i < ROWS; i++) {
+	for (size_t i = 0; settings_table[i].key != NULL; i++) {
 		value = environment_find(environment, settings_table[i].key);
 		if (value != NULL &&
 		    take(l, i, value, FROM_ENVIRONMENT) < 0)
@@ -343,14 +263,15 @@ clash(struct load *l, const size_t *offsets, size_t count, const char *what)
 {
 	char where[256], value[24];
 	size_t row = row_at(offsets[0]);
+	int64_t number;
 
 	for (size_t i = count; i-- > 0;)
 		if (l->from[row_at(offsets[i])] != FROM_DEFAULT)
 			row = row_at(offsets[i]);
+	number = settings_number(&l->s, &settings_table[row]);
 	return error_set(l->err, "%s: %s=%s: %s",
 	    place(l, l->from[row], where, sizeof(where)),
-	    settings_table[row].key,
-	    num_show_ms(number_of(&l->s, &settings_table[row]), value), what);
+	    settings_table[row].key, num_show_ms(number, value), what);
 }
 
 static int
@@ -361,11 +282,11 @@ check_order(struct load *l, size_t less, size_t more)
 	size_t both[] = {less, more};
 	char x[24], y[24], what[160];
 
-	if (number_of(&l->s, a) <= number_of(&l->s, b))
+	if (settings_number(&l->s, a) <= settings_number(&l->s, b))
 		return 0;
 	snprintf(what, sizeof(what), "%s=%s is more than %s=%s, allowed: at "
-	    "most the same", a->key, num_show_ms(number_of(&l->s, a), x),
-	    b->key, num_show_ms(number_of(&l->s, b), y));
+	    "most the same", a->key, num_show_ms(settings_number(&l->s, a), x),
+	    b->key, num_show_ms(settings_number(&l->s, b), y));
 	return clash(l, both, 2, what);
 }
 
@@ -408,13 +329,13 @@ settings_default(struct settings *s)
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	memset(s, 0, sizeof(*s));
-	for (size_t i = 0; i < ROWS; i++)
+	for (size_t i = 0; settings_table[i].key != NULL; i++)
 		if (settings_table[i].fallback != NULL)
 			row_parse(s, &settings_table[i],
 			    settings_table[i].fallback);
 	s->workers = cores < 1 ? 2 : 2 * cores;
-	if (s->workers > WORKERS_MAX)
-		s->workers = WORKERS_MAX;
+	if (s->workers > SETTINGS_WORKERS_MAX)
+		s->workers = SETTINGS_WORKERS_MAX;
 }
 
 int
@@ -443,48 +364,4 @@ settings_load_environment(struct settings *s, char *const *environment,
 		return -1;
 	*s = l.s;
 	return 0;
-}
-
-char *
-settings_show(const struct settings *s, const struct settings_row *row,
-    char text[128])
-{
-	int64_t number = row->kind == SETTINGS_TEXT ? 0 : number_of(s, row);
-
-	if (row->kind == SETTINGS_TEXT)
-		snprintf(text, 128, "%s", (const char *)s + row->offset);
-	else if (row->kind == SETTINGS_WORD)
-		snprintf(text, 128, "%s", row->words[number]);
-	else
-		snprintf(text, 128, "%" PRId64 "%s", number,
-		    row->kind == SETTINGS_TIME ? "ms" : "");
-	return text;
-}
-
-void
-settings_print(const struct settings *s, FILE *out)
-{
-	char text[128];
-
-	for (size_t i = 0; i < ROWS; i++) {
-		settings_show(s, &settings_table[i], text);
-		fprintf(out, "%s='", settings_table[i].key);
-		for (const char *c = text; *c != '\0'; c++)
-			fputs(*c == '\'' ? "'\\''" : (char[]){*c, '\0'}, out);
-		fputs("'\n", out);
-	}
-}
-
-void
-settings_help(FILE *out)
-{
-	const struct settings_row *row;
-	const char *fallback;
-
-	for (row = settings_table; row->key != NULL; row++) {
-		fallback = row->fallback == NULL ? "2 x cores" :
-		    *row->fallback == '\0' ? "-" : row->fallback;
-		fprintf(out, "  %-22s %-13s %s\n", row->key, fallback,
-		    row->help);
-	}
 }

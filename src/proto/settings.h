@@ -22,6 +22,7 @@ enum settings_kind {
 	SETTINGS_WORD	/* one of a list; inside the index into it */
 };
 
+#define SETTINGS_WORKERS_MAX 512
 #define SETTINGS_TEXT_MAX 108 /* with its NUL; = sun_path */
 
 enum settings_drain_ready { DRAIN_READY_FAIL, DRAIN_READY_KEEP };
@@ -62,7 +63,12 @@ struct settings_row {
 };
 
 /* The table, ended by a row whose key is NULL. */
+#define SETTINGS_ROWS_MAX 96
 extern const struct settings_row settings_table[];
+
+/* The value of a row that is no text. */
+int64_t settings_number(const struct settings *s,
+    const struct settings_row *row);
 
 /* Fill *s with the defaults. */
 void settings_default(struct settings *s);
