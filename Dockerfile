@@ -1,11 +1,27 @@
 # SPDX-License-Identifier: MIT
 #
-# The whole service in one container: pool, health and lighttpd.
+# One image, three roles:
 #
 #	docker build -t no-downtime-service .
-#	docker run --rm -p 3000:3000 no-downtime-service
+#	docker run --rm -p 3000:3000 no-downtime-service     pool and lighttpd
+#	… no-downtime-service ndsd                           the pool alone
+#	… no-downtime-service lighttpd -D -f /etc/no-downtime-service/lighttpd.conf
+#
+# The last two share /run/nds; k8s/ runs them so.  An application of your own is
+# compiled in the sdk and put into the image:
+#
+#	docker build -t no-downtime-service:sdk --target sdk .
+#
+#	FROM no-downtime-service:sdk AS build
+#	COPY hello.c .
+#	RUN cc -o /hello hello.c $(pkg-config --cflags --libs nds jansson)
+#	FROM no-downtime-service
+#	COPY --from=build /hello /usr/bin/hello
+#	CMD ["ndsd", "--front=lighttpd", "--", "/usr/bin/hello"]
 
-FROM debian:bookworm-slim AS build
+ARG BASE=debian:bookworm-slim
+
+FROM ${BASE} AS sdk
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
 	--no-install-recommends gcc libc6-dev make autoconf automake libtool \
 	pkg-config libfcgi-dev libjansson-dev libmd-dev libcurl4-openssl-dev
@@ -19,22 +35,41 @@ COPY tests tests
 COPY scripts scripts
 COPY lighttpd lighttpd
 COPY nginx nginx
-RUN mkdir -p build-aux && autoreconf -fi && mkdir /build && cd /build && \
+RUN mkdir -p build-aux /build && autoreconf -fi && cd /build && \
 	/source/configure --prefix=/usr --sysconfdir=/etc && \
-	make -j"$(nproc)" && make install-strip DESTDIR=/out && \
-	rm -rf /out/usr/bin/nds-prove /out/usr/include /out/usr/share/man /out/usr/lib/pkgconfig \
-	/out/usr/lib/*.la
+	make -j"$(nproc)" && make install-strip && \
+	make install-strip DESTDIR=/image && cd /image/usr && \
+	rm -rf include share lib/pkgconfig lib/*.la lib/libnds.so \
+	    bin/nds-prove sbin/nds-nginx && \
+	rm -f /image/etc/no-downtime-service/nginx.conf
+WORKDIR /
 
-FROM debian:bookworm-slim
+# What may differ from one build to the next of the same inputs is removed:
+# caches, logs, and the day on which a password was set.
+FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="no-downtime-service" \
+      org.opencontainers.image.description="FastCGI application server that loses no request" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
 	--no-install-recommends lighttpd libfcgi0ldbl libjansson4 libmd0 && \
-	rm -rf /var/lib/apt/lists/* && \
-	useradd --system --uid 10001 --home-dir /run/nds --shell /usr/sbin/nologin nds && \
-	install -d -o nds -g nds /run/nds
-COPY --from=build /out /
-RUN ldconfig
+	echo 'nds:x:10001:' >> /etc/group && \
+	echo 'nds:x:10001:10001::/run/nds:/usr/sbin/nologin' >> /etc/passwd && \
+	install -d -o 10001 -g 10001 /run/nds && \
+	find / -xdev -type f -perm /6000 -exec chmod a-s {} + && \
+	chmod 755 /tmp /var/tmp && \
+	if [ -d /run/lock ]; then chmod 755 /run/lock; fi && \
+	rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* \
+	    /var/cache/ldconfig/* /var/log/* /var/lib/dpkg/*-old \
+	    /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- \
+	    /usr/share/doc/* /usr/share/man/*
+COPY --from=sdk /image /
 USER 10001:10001
 EXPOSE 3000
-STOPSIGNAL SIGTERM
+# Graceful for both: lighttpd would take SIGTERM for an order to hurry.
+STOPSIGNAL SIGINT
 HEALTHCHECK --interval=10s --timeout=3s CMD ["ndsctl", "probe", "live"]
-ENTRYPOINT ["/usr/sbin/ndsd", "--front=lighttpd"]
+CMD ["ndsd", "--front=lighttpd"]

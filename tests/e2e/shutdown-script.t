@@ -111,6 +111,42 @@ wait "$flight"
 like "-t: the request is answered all the same" "$(<"$tmp/flight")" '^status 200'
 wait_end "$ndsd_pid" 10
 
+# ---- a front that is told to stop at the same moment
+use_front
+ndsd_start
+spawn lighttpd lighttpd -D -f "$srcdir/lighttpd/lighttpd.conf"
+lighttpd_pid=$pid
+wait_until 5 gets 200 "$url/"
+curl -sS -o "$tmp/flight" -w '%{http_code}' "$url/_diag/work?ms=1500" \
+    >"$tmp/flight.code" 2>&1 &
+flight=$!
+wait_until 5 field_is '[.workers[]|select(.state=="busy")]|length' 1
+PATH=$with APP_RUNTIME_DIR=$run sh "$script" --after-front >"$tmp/after" \
+    2>>"$tmp/shut.log" &
+after=$!
+pids+=("$after")
+kill -INT "$lighttpd_pid"
+wait "$flight"
+is "--after-front: a request through a front that ends is answered" \
+    "$(<"$tmp/flight.code")" 200
+wait_end "$after" 10
+is "--after-front: then the pool is stopped" \
+    "$rc $(jq -r .result "$tmp/after")" "0 stopped"
+ok "--after-front: the front has ended before" gone "$lighttpd_pid"
+wait_end "$ndsd_pid" 10
+ndsd_start
+spawn lighttpd lighttpd -D -f "$srcdir/lighttpd/lighttpd.conf"
+lighttpd_pid=$pid
+wait_until 5 gets 200 "$url/"
+PATH=$with APP_RUNTIME_DIR=$run sh "$script" --after-front -t 700ms >"$tmp/after" \
+    2>>"$tmp/shut.log"
+is "--after-front: a front that stays is awaited" \
+    "$(jq -r .result "$tmp/after") $(gets 200 "$url/ready"; echo "$code")" \
+    "timeout 200"
+kill -INT "$lighttpd_pid"
+kill -TERM "$ndsd_pid"
+wait_end "$ndsd_pid" 10
+
 # ---- as a sidecar
 ndsd_start
 PATH=$with APP_RUNTIME_DIR=$run sh "$script" --sidecar >"$tmp/sidecar" \
