@@ -123,6 +123,19 @@ tile(FILE *out, const char *value, const char *unit, const char *name)
 	    value, unit, name);
 }
 
+/* The latency of no answer is not 0. */
+static void
+tile_latency(FILE *out, const struct tally *total, uint64_t us,
+    const char *name)
+{
+	char text[24];
+
+	if (total->latency.count == 0)
+		tile(out, "&ndash;", "", name);
+	else
+		tile(out, show_ms(us, text), " ms", name);
+}
+
 static void
 tiles(FILE *out, const struct tally *total)
 {
@@ -132,9 +145,9 @@ tiles(FILE *out, const struct tally *total)
 	fputs("<div class=\"tiles\">\n", out);
 	tile(out, rate < 0 ? "&ndash;" : show_count((uint64_t)(rate + 0.5),
 	    THIN, text), "", "answers a second");
-	tile(out, show_ms(hist_at(&total->latency, 0.5), text), " ms", "p50");
-	tile(out, show_ms(hist_at(&total->latency, 0.99), text), " ms", "p99");
-	tile(out, show_ms(total->latency.max, text), " ms", "slowest");
+	tile_latency(out, total, hist_at(&total->latency, 0.5), "p50");
+	tile_latency(out, total, hist_at(&total->latency, 0.99), "p99");
+	tile_latency(out, total, total->latency.max, "slowest");
 	tile(out, show_ms((uint64_t)total->gap_us, text), " ms",
 	    "worst gap");
 	fputs("</div>\n", out);

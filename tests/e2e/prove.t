@@ -130,6 +130,9 @@ like "the page has its verdict" "$page" "of .* requests lost</h1>"
 like "the page has its chart" "$page" "</svg>"
 like "what it shows is escaped" "$page" "echo &#34;&#60;hi"
 unlike "it needs nothing from elsewhere" "$page" "<script|<link|<img|@import|src="
+"$prove" -n 3 --html "$tmp/none.html" "$url/503/1" >"$tmp/said" 2>&1
+unlike "no answer has no latency, not one of 0 ms" "$(<"$tmp/none.html")" \
+    "<b>0.000 ms</b><span>(p50|p99|slowest)"
 if command -v script >/dev/null; then
 	live=$(script -qec "$prove -d 300ms $url/ok" /dev/null </dev/null)
 	like "a terminal has a line that lives" "$live" "answers/s .* lost"
