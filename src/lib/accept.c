@@ -11,7 +11,6 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -70,41 +69,18 @@ signals_take(struct acceptor *a)
 
 /* ---- leaving ------------------------------------------------------------ */
 
-/* While ndsd lives, what stands at the listener's path is its own. */
-static void
-place_note(struct acceptor *a)
-{
-	struct stat st;
-
-	if (a->worker->listen_path[0] == '\0' ||
-	    stat(a->worker->listen_path, &st) < 0)
-		return;
-	a->place_dev = st.st_dev;
-	a->place_ino = st.st_ino;
-}
-
-static int
-place_lost(const struct acceptor *a)
-{
-	struct stat st;
-
-	if (a->place_ino == 0)
-		return 0;
-	if (stat(a->worker->listen_path, &st) < 0)
-		return errno == ENOENT || errno == ENOTDIR;
-	return st.st_dev != a->place_dev || st.st_ino != a->place_ino;
-}
-
 /* Out of epoll first: a wake-up that comes from here on goes to another
  * worker, and what is in the queue already is served before leaving.  A queue
- * that never gets empty is left to the workers that stay, once they have had
- * time to come back to it; where there may be none, it gets all the time that
- * a stop has. */
+ * that never gets empty is left to the workers that stay or, where the listener
+ * outlives ndsd, to those that will come, once they have had time to come back
+ * to it; where there may be none, it gets all the time that a stop has. */
 static void
 retire(struct acceptor *a)
 {
 	const struct worker *w = a->worker;
-	int others = w->pool != NULL && !w->pool->stopping && !a->orphaned;
+	int others = w->pool != NULL &&
+	    (a->orphaned ? w->place.shared
+			 : !w->pool->stopping || w->pool->door_stays);
 
 	if (a->retiring)
 		return;
@@ -120,7 +96,6 @@ static void
 order_obey(struct acceptor *a, const struct order *order, int fd)
 {
 	if (order->type == ORDER_PROBE && fd >= 0) {
-		place_note(a);
 		a->probe_fd = fd;
 		return;
 	}
@@ -138,7 +113,7 @@ orders_take(struct acceptor *a)
 	struct order order;
 	int fd, got;
 
-	while (w->control_fd >= 0 && a->probe_fd < 0) {
+	while (w->control_fd >= 0 && !a->orphaned && a->probe_fd < 0) {
 		got = order_recv(w->control_fd, &order, &fd);
 		if (got > 0) {
 			order_obey(a, &order, fd);
@@ -148,13 +123,25 @@ orders_take(struct acceptor *a)
 			return;
 		if (got < 0 && errno == EPROTO)
 			continue;
-		close(w->control_fd);
-		w->control_fd = -1;
+		/* not closed: the next worker of this slot would take what
+		 * gets its number, perhaps a front's connection, for it */
+		epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, w->control_fd, NULL);
 		a->orphaned = 1;
 	}
 }
 
 /* ---- waiting ------------------------------------------------------------ */
+
+/* ndsd is gone: serve on, until another has come. */
+static void
+orphan_look(struct acceptor *a)
+{
+	struct worker *w = a->worker;
+
+	if (a->orphaned && !a->retiring &&
+	    place_is_over(&w->place, w->settings.start_timeout_ms))
+		retire(a);
+}
 
 /* Let signals and orders in without the listener, for at most timeout_ms.
  * (With nothing to wait for, epoll_pwait(2) lets no signal in; ppoll(2)
@@ -163,12 +150,13 @@ static void
 glance(struct acceptor *a, int timeout_ms)
 {
 	struct timespec ts = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
-	struct pollfd p = {a->worker->control_fd, POLLIN, 0};
+	struct pollfd p = {a->orphaned ? -1 : a->worker->control_fd, POLLIN, 0};
 
 	if (ppoll(&p, 1, &ts, &a->open_mask) > 0)
 		orders_take(a);
 	if (told_to_retire)
 		retire(a);
+	orphan_look(a);
 	a->turns = 0;
 	a->glanced_ms = clock_ms();
 }
@@ -190,8 +178,9 @@ idle(struct acceptor *a)
 	for (int i = 0; i < n; i++)
 		if (events[i].data.fd == a->worker->control_fd)
 			orders_take(a);
-	if (told_to_retire || (n == 0 && a->orphaned && place_lost(a)))
+	if (told_to_retire)
 		retire(a);
+	orphan_look(a);
 	a->turns = 0;
 	a->glanced_ms = clock_ms();
 }
@@ -222,7 +211,6 @@ accept_open(struct acceptor *a, struct worker *w, struct nds_error *err)
 	    (w->control_fd >= 0 &&
 	    watch(a->epoll_fd, w->control_fd, EPOLLIN) < 0))
 		return error_sys(err, "cannot wait for connections");
-	place_note(a);
 	signals_take(a);
 	if (w->leaving)
 		retire(a);

@@ -9,13 +9,12 @@
 
 #include <signal.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/error.h"
 #include "lib/serve.h"
 
 struct acceptor {
-	struct worker *worker; /* its fds; control_fd becomes -1 at EOF */
+	struct worker *worker;
 	int epoll_fd;
 	int probe_fd;	      /* came with ORDER_PROBE, -1 = none */
 	sigset_t open_mask;   /* signals during a wait */
@@ -25,9 +24,6 @@ struct acceptor {
 	int64_t leave_ms;     /* retiring: no longer than until then */
 	int64_t glanced_ms;   /* last look at signals and orders */
 	unsigned turns;	      /* connections since then */
-	dev_t place_dev;      /* what stood at worker->listen_path when ndsd
-				 was last known to hold it; ino 0 = unknown */
-	ino_t place_ino;
 };
 
 /* Block the asynchronous signals (base/sig.h) but for the waits here, make

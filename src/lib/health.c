@@ -20,7 +20,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sig.h"
+#include "lib/app.h"
 #include "lib/given.h"
+#include "lib/place.h"
 #include "lib/probe_answer.h"
 #include "proto/exit.h"
 #include "proto/order.h"
@@ -30,6 +32,8 @@
 #define IN_BYTES 16384
 #define PEER_MS 5000   /* for its request; then again for our answer */
 #define FINISH_MS 1000 /* what is under way when we are told to end */
+#define LOOK_MS 100    /* for another ndsd, once ours is gone */
+#define SHARED_MS 1000 /* for its own health responder to be there */
 
 enum client_step { CLIENT_FREE, CLIENT_READING, CLIENT_WRITING, CLIENT_ENDING };
 
@@ -47,6 +51,8 @@ struct client {
 struct health {
 	int epoll_fd, listen_fd, control_fd;
 	int64_t finish_ms; /* leave by then; 0 = nobody has told us to */
+	int orphaned;	   /* ndsd is gone: serve until another has come */
+	struct place place;
 	struct report report;
 	struct slot *mapped[BOARD_SLOTS_MAX];
 	struct client client[CLIENTS];
@@ -311,7 +317,7 @@ control_ready(struct health *h)
 	}
 	if (got == 0) { /* ndsd is gone, keeper and all */
 		watch(h, EPOLL_CTL_DEL, h->control_fd, 0, 0);
-		finish(h);
+		h->orphaned = 1;
 	}
 }
 
@@ -356,22 +362,31 @@ dispatch(struct health *h, uint64_t what)
 		control_ready(h);
 }
 
+/* How long to wait, in ms. */
+static int
+patience(struct health *h)
+{
+	int64_t next = expire(h);
+	int wait = next == 0 ? -1 : clock_left(next, INT_MAX);
+
+	return h->orphaned && (wait < 0 || wait > LOOK_MS) ? LOOK_MS : wait;
+}
+
 static void
 serve(struct health *h)
 {
 	struct epoll_event events[64];
 	sigset_t waiting;
-	int64_t next;
 	int count;
 
 	sigemptyset(&waiting);
 	while (!is_done(h)) {
-		next = expire(h);
-		count = epoll_pwait(h->epoll_fd, events, 64,
-		    next == 0 ? -1 : clock_left(next, INT_MAX), &waiting);
+		count = epoll_pwait(h->epoll_fd, events, 64, patience(h),
+		    &waiting);
 		for (int i = 0; i < count; i++)
 			dispatch(h, events[i].data.u64);
-		if (told_to_end)
+		if (told_to_end ||
+		    (h->orphaned && place_is_over(&h->place, SHARED_MS)))
 			finish(h);
 	}
 }
@@ -416,13 +431,16 @@ signals_set(void)
 }
 
 static int
-health_open(struct health *h, struct nds_error *err)
+health_open(struct health *h, const struct nds_app *app,
+    struct nds_error *err)
 {
 	h->report.pool = given_pool(0, err);
 	if (h->report.pool == NULL ||
 	    given_fd(BOARD_ENV_CONTROL, &h->control_fd, err) < 0 ||
 	    listener_take(h, err) < 0)
 		return -1;
+	place_note(&h->place, app->settings.runtime_dir, "health.sock",
+	    h->control_fd);
 	h->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (h->epoll_fd < 0 ||
 	    watch(h, EPOLL_CTL_ADD, h->listen_fd, EPOLLIN, EVENT_LISTENER) ||
@@ -438,8 +456,7 @@ health_run(struct nds_app *app)
 	struct health *h = calloc(1, sizeof(*h));
 	struct nds_error err;
 
-	(void)app;
-	if (h == NULL || health_open(h, &err) < 0) {
+	if (h == NULL || health_open(h, app, &err) < 0) {
 		log_errorx("health responder: %s",
 		    h == NULL ? "no memory" : err.text);
 		free(h);

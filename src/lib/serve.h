@@ -8,6 +8,7 @@
 #define LIB_SERVE_H
 
 #include "base/error.h"
+#include "lib/place.h"
 #include "lib/rescue.h"
 #include "proto/board.h"
 #include "proto/settings.h"
@@ -19,15 +20,15 @@ struct worker {
 	struct nds_app *app;
 	struct settings settings;
 	int listen_fd;	 /* a high CLOEXEC fd, moved off fd 0 */
-	int control_fd;	 /* orders; -1 without ndsd or once it is gone */
+	int control_fd;	 /* orders; -1 without ndsd */
 	struct slot *slot;
 	struct pool_board *pool; /* NULL without ndsd */
 	struct shared shared;	 /* with the other workers; without ndsd
 				    with this slot's next ones alone */
 
-	/* Where ndsd keeps this listener; "" without ndsd.  Once ndsd is gone
-	 * and another socket stands there, this worker leaves. */
-	char listen_path[SETTINGS_TEXT_MAX + 16];
+	/* Whose listener it is, once ndsd is gone.  Noted before there is a
+	 * guardian: a worker that follows a dead one then knows it too. */
+	struct place place;
 
 	/* What a dead worker of this slot left to its successor. */
 	enum rescue resume;

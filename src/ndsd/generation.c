@@ -151,6 +151,7 @@ go_back(struct supervisor *sup)
 		store_put(sup->store_fd, STORE_PROGRAM, sup->program_fd);
 		store_drop(sup->store_fd, STORE_PROGRAM_BEFORE);
 	}
+	helper_front_settings(sup); /* a new supervisor may have told it */
 	atomic_fetch_add(&sup->board->reloads_failed, 1);
 	log_errorx("reload given up: %s; generation %u serves on",
 	    state->roll_reason, state->pool.generation);
@@ -165,6 +166,7 @@ go_on(struct supervisor *sup)
 	store_drop(sup->store_fd, STORE_PROGRAM_BEFORE);
 	atomic_fetch_add(&sup->board->reloads, 1);
 	helper_again(&sup->helper[STATE_CHECKS]);
+	helper_front_settings(sup);
 	log_info("reload done: generation %u serves",
 	    sup->state->pool.generation);
 }

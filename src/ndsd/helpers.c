@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "ndsd/helpers.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sig.h"
+#include "ndsd/front.h"
 #include "ndsd/supervisor.h"
 #include "proto/exit.h"
 #include "proto/order.h"
@@ -30,12 +35,47 @@ helper_init(struct supervisor *sup, enum state_helper which)
 
 	h->sup = sup;
 	h->which = which;
+	h->alive.fd = -1;
 	process_init(&h->process, names[which], -1);
 	h->process.writes_log = which != STATE_FRONT;
 	if (which == STATE_FRONT)
 		h->process.level = LOG_INFO;
 	h->wanted = which == STATE_HEALTH ||
 	    (which == STATE_FRONT && sup->options->front_lighttpd);
+}
+
+static void
+unwatch(struct helper *h)
+{
+	int fd = h->alive.fd;
+
+	loop_del(&h->sup->loop, &h->alive);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+alive_ended(void *arg, uint32_t events)
+{
+	struct helper *h = arg;
+
+	(void)events;
+	helper_dead(h, 0, clock_ms());
+	supervisor_step(h->sup);
+}
+
+/* A lighttpd that outlived the ndsd before is nobody's child here. */
+static void
+watch_alive(struct helper *h)
+{
+	int fd = (int)syscall(SYS_pidfd_open, record(h)->pid, 0);
+
+	h->alive.ready = alive_ended;
+	h->alive.arg = h;
+	if (fd < 0 && errno == ESRCH)
+		return; /* as will be seen in a moment */
+	if (fd < 0 || loop_add(&h->sup->loop, &h->alive, fd, EPOLLIN) < 0)
+		log_warn("cannot watch lighttpd (pid %d)", record(h)->pid);
 }
 
 void
@@ -46,6 +86,10 @@ helper_adopt(struct helper *h, int control_fd, int output_fd)
 	h->was_up = record(h)->pid > 0;
 	if (output_fd >= 0)
 		process_watch_output(&h->process, &h->sup->loop);
+	if (h->which != STATE_FRONT || record(h)->pid <= 0)
+		return;
+	watch_alive(h);
+	helper_front_settings(h->sup);
 }
 
 /* The health responder only reads the slots; where /proc is missing it gets
@@ -112,6 +156,19 @@ helper_spec(struct helper *h, struct process_spec *spec, char **argv)
 	}
 }
 
+/* It reads them when it starts, and again at its graceful restart. */
+static void
+front_prepare(struct helper *h)
+{
+	const struct settings *s = &h->sup->state->settings;
+	struct nds_error err;
+
+	h->sup->state->front_again = 0;
+	if (front_settings_write(s, &err) < 0)
+		log_errorx("%s", err.text);
+	setenv(FRONT_SETTINGS_ENV, front_settings_path(s), 1);
+}
+
 static void
 helper_start(struct helper *h, int64_t now_ms)
 {
@@ -122,6 +179,8 @@ helper_start(struct helper *h, int64_t now_ms)
 
 	helper_spec(h, &spec, argv);
 	record(h)->spawned_ms = now_ms;
+	if (h->which == STATE_FRONT)
+		front_prepare(h);
 	if (process_open(&h->process, &err) == 0) {
 		process_keep(&h->process, h->sup->store_fd);
 		pid = process_start(&h->process, &spec, &err);
@@ -135,6 +194,8 @@ helper_start(struct helper *h, int64_t now_ms)
 		return;
 	}
 	record(h)->pid = (int32_t)pid;
+	if (h->which == STATE_FRONT)
+		front_note(&h->sup->state->settings, pid);
 	process_watch_output(&h->process, &h->sup->loop);
 	for (uint32_t i = 0;
 	     h->which == STATE_HEALTH && i < h->sup->state->slots; i++)
@@ -143,11 +204,42 @@ helper_start(struct helper *h, int64_t now_ms)
 }
 
 void
+helper_front_settings(struct supervisor *sup)
+{
+	const struct settings *s = &sup->state->settings;
+	struct nds_error err;
+
+	if (!sup->options->front_lighttpd || front_settings_same(s))
+		return;
+	sup->state->front_again = 1; /* first: it is worse to forget it */
+	if (front_settings_write(s, &err) < 0)
+		log_errorx("lighttpd keeps its settings: %s", err.text);
+}
+
+/* Not before it can have made ready for that signal: it would die of it. */
+static void
+front_tell(struct helper *h, int64_t now_ms)
+{
+	const struct state_process *r = record(h);
+
+	if (h->which != STATE_FRONT || !h->wanted ||
+	    !h->sup->state->front_again ||
+	    now_ms - r->spawned_ms < HELPER_YOUNG_MS)
+		return;
+	h->sup->state->front_again = 0;
+	kill(r->pid, SIGUSR1); /* lighttpd's graceful restart */
+	log_info("lighttpd (pid %d) restarts gracefully: its settings have "
+		 "changed",
+	    r->pid);
+}
+
+void
 helper_step(struct helper *h, int64_t now_ms)
 {
 	struct state_process *r = record(h);
 
 	if (r->pid > 0) {
+		front_tell(h, now_ms);
 		if (now_ms - r->spawned_ms >= HELPER_UP_MS)
 			h->was_up = 1;
 		return;
@@ -186,9 +278,12 @@ helper_dead(struct helper *h, int status, int64_t now_ms)
 	struct state_process *r = record(h);
 	int pid = r->pid, young = now_ms - r->spawned_ms < HELPER_YOUNG_MS;
 
+	unwatch(h);
 	process_close(&h->process, &h->sup->loop);
 	process_forget(&h->process, h->sup->store_fd);
 	r->pid = 0;
+	if (h->which == STATE_FRONT)
+		front_forget(&h->sup->state->settings);
 	if (!h->wanted)
 		return;
 	if (h->which == STATE_FRONT && !h->was_up && WIFEXITED(status) &&

@@ -18,6 +18,7 @@ struct helper {
 	struct process process;
 	int wanted;	/* should run now */
 	int was_up;	/* has lived for HELPER_UP_MS */
+	struct watch alive; /* pidfd of one that may be nobody's child */
 };
 
 #define HELPER_YOUNG_MS 1000
@@ -39,6 +40,10 @@ void helper_dead(struct helper *h, int status, int64_t now_ms);
 void helper_stop(struct helper *h);
 void helper_again(struct helper *h);
 void helper_kill(struct helper *h);
+
+/* Let the lighttpd that ndsd runs take up the settings in force, if those that
+ * it depends on have changed: gracefully, without a gap on its port. */
+void helper_front_settings(struct supervisor *sup);
 
 /* Give the health responder a slot to look at. */
 void helper_show_slot(struct supervisor *sup, uint32_t number);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/sock.h"
+#include "ndsd/handed.h"
 
 #define LISTEN_BACKLOG 4096
 #define LISTEN_MODE 0660
@@ -34,6 +35,12 @@ void
 listen_path(const struct settings *s, const char *name, char *path)
 {
 	snprintf(path, PATH_MAX, "%s/%s", s->runtime_dir, name);
+}
+
+void
+listen_socket_path(const struct settings *s, int which, char *path)
+{
+	listen_path(s, names[which], path);
 }
 
 static int
@@ -165,18 +172,20 @@ check_place(const char *path, struct nds_error *err)
 }
 
 static int
-listen_at(const struct settings *s, const char *name, gid_t group,
-    const struct owner *o, struct nds_error *err)
+listen_at(const struct settings *s, int which, const struct owner *o,
+    struct nds_error *err)
 {
+	gid_t group = o->socket_gid;
 	char path[PATH_MAX];
-	int fd;
+	int fd, ours = which == LISTEN_CONTROL;
 
-	listen_path(s, name, path);
+	if (group == (gid_t)-1 && o->becomes)
+		group = o->gid;
+	listen_socket_path(s, which, path);
 	if (check_place(path, err) < 0)
 		return -1;
-	fd = sock_listen(path,
-	    strcmp(name, "control/control.sock") == 0 ? 0600 : LISTEN_MODE,
-	    group, LISTEN_BACKLOG, err);
+	fd = sock_listen(path, ours ? 0600 : LISTEN_MODE,
+	    ours ? (gid_t)-1 : group, LISTEN_BACKLOG, err);
 	if (fd >= 0 && o->becomes && chown(path, o->uid, (gid_t)-1) < 0) {
 		error_sys(err, "cannot give %s to APP_USER", path);
 		close(fd);
@@ -185,16 +194,43 @@ listen_at(const struct settings *s, const char *name, gid_t group,
 	return fd;
 }
 
+/* Non-blocking is a state that all who hold a socket share, and an ndsd before
+ * may have left it to a program that cannot live with it.  Unless there may be
+ * responders that can and count upon it. */
 static void
-note_made(const struct settings *s, struct listen_made *made)
+handed_block(const struct listeners *l, int fd)
+{
+	if (l->killed_pid == 0)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+}
+
+static int
+sockets_open(const struct settings *s, struct listeners *l,
+    const struct owner *o, struct nds_error *err)
+{
+	if (handed_take(s, l->fd, err) < 0)
+		return -1;
+	for (int which = 0; which < LISTEN_SOCKETS; which++) {
+		l->handed[which] = l->fd[which] >= 0;
+		if (l->handed[which])
+			handed_block(l, l->fd[which]);
+		else if ((l->fd[which] = listen_at(s, which, o, err)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+note_made(const struct settings *s, struct listeners *l)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
 	for (int which = 0; which < LISTEN_MADE; which++) {
 		listen_path(s, names[which], path);
-		if (lstat(path, &st) == 0)
-			made[which] =
+		if ((which == LISTEN_PID || !l->handed[which]) &&
+		    lstat(path, &st) == 0)
+			l->made[which] =
 			    (struct listen_made){st.st_dev, st.st_ino};
 	}
 }
@@ -212,27 +248,19 @@ listen_prepare(const struct settings *s, struct listeners *l,
     struct nds_error *err)
 {
 	struct owner o;
-	gid_t group;
 	char path[PATH_MAX];
 
-	*l = (struct listeners){-1, -1, -1, -1, {{0}}};
+	*l = (struct listeners){.lock_fd = -1, .fd = {-1, -1, -1}};
 	listen_path(s, "control", path);
 	if (owner_find(s, &o, err) < 0 ||
 	    make_dir(s->runtime_dir, 0755, &o, err) < 0 ||
-	    make_dir(path, 0700, &o, err) < 0)
+	    make_dir(path, 0700, &o, err) < 0 ||
+	    (l->lock_fd = lock_take(s, err)) < 0)
 		return -1;
-	group = o.socket_gid != (gid_t)-1 ? o.socket_gid
-	    : o.becomes			  ? o.gid
-					  : (gid_t)-1;
-	if ((l->lock_fd = lock_take(s, err)) < 0 ||
-	    (l->app_fd = listen_at(s, "app.sock", group, &o, err)) < 0 ||
-	    (l->health_fd = listen_at(s, "health.sock", group, &o, err)) < 0 ||
-	    (l->control_fd = listen_at(s, "control/control.sock", (gid_t)-1,
-		 &o, err)) < 0)
+	l->killed_pid = pid_file_read(s); /* a stop would have removed it */
+	if (sockets_open(s, l, &o, err) < 0 || pid_file_write(s, err) < 0)
 		return -1;
-	if (pid_file_write(s, err) < 0)
-		return -1;
-	note_made(s, l->made);
+	note_made(s, l);
 	return 0;
 }
 

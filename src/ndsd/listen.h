@@ -18,18 +18,23 @@
 struct listen_made {
 	uint64_t dev, ino;
 };
-enum { LISTEN_APP, LISTEN_HEALTH, LISTEN_CONTROL, LISTEN_PID, LISTEN_MADE };
+enum { LISTEN_APP, LISTEN_HEALTH, LISTEN_CONTROL, LISTEN_SOCKETS,
+	LISTEN_PID = LISTEN_SOCKETS, LISTEN_MADE };
 
 struct listeners {
-	int lock_fd, app_fd, health_fd, control_fd;
+	int lock_fd;
+	int fd[LISTEN_SOCKETS];
+	int handed[LISTEN_SOCKETS]; /* 1: it was there before us, and stays */
+	long killed_pid; /* of an ndsd that has left without a stop, 0 = none */
 	struct listen_made made[LISTEN_MADE];
 };
 
 /* Check that APP_USER and APP_SOCKET_GROUP exist. Returns 0 or -1. */
 int listen_check(const struct settings *s, struct nds_error *err);
 
-/* Make all of it.  Nothing that a live ndsd owns is touched: the lock is taken
- * first. Returns 0, or -1 with err saying what to do. */
+/* Make all of it, but for sockets that were handed to us.  Nothing that a live
+ * ndsd owns is touched: the lock is taken first. Returns 0, or -1 with err
+ * saying what to do. */
 int listen_prepare(const struct settings *s, struct listeners *l,
     struct nds_error *err);
 
@@ -41,7 +46,8 @@ void listen_close_door(const struct settings *s,
     const struct listen_made *made);
 void listen_tidy(const struct settings *s, const struct listen_made *made);
 
-/* APP_RUNTIME_DIR/name into path (PATH_MAX). */
+/* APP_RUNTIME_DIR/name into path (PATH_MAX); the place of a socket. */
 void listen_path(const struct settings *s, const char *name, char *path);
+void listen_socket_path(const struct settings *s, int which, char *path);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ndsd/front.h"
 #include "ndsd/keeper.h"
 #include "ndsd/listen.h"
 #include "ndsd/supervisor.h"
@@ -220,7 +221,7 @@ check_front(const struct command *c, struct settings *s, struct nds_error *err)
 		return error_set(err, "APP_FRONT_CONFIG=%s: the path is too "
 				      "long, %zu bytes are allowed",
 		    path, sizeof(s->front_config) - 1);
-	snprintf(s->front_config, sizeof(s->front_config), "%s", path);
+	memcpy(s->front_config, path, strlen(path) + 1);
 	return 0;
 }
 
@@ -280,6 +281,7 @@ prepare_state(const struct settings *s, const struct listeners *l,
 		return -1;
 	state->settings = *s;
 	memcpy(state->made, l->made, sizeof(state->made));
+	atomic_store(&board->door_stays, (uint32_t)l->handed[LISTEN_APP]);
 	state->started_ms = clock_ms();
 	pool_init(&state->pool, s);
 	atomic_store(&board->main_pid, (int32_t)getpid());
@@ -292,19 +294,40 @@ prepare_state(const struct settings *s, const struct listeners *l,
 	return 0;
 }
 
+/* Of the ndsd before us, if that was killed. */
 static int
-prepare(const struct settings *s, struct keeper *k, struct nds_error *err)
+adopt_front(const struct settings *s, struct keeper *k, struct nds_error *err)
+{
+	struct state *state = state_map(keeper_fd(k, STORE_STATE), err);
+	pid_t pid = state == NULL ? -1 : front_find(s, err);
+
+	if (pid < 0)
+		return -1;
+	state->helper[STATE_FRONT].pid = (int32_t)pid;
+	if (pid > 0)
+		log_info("lighttpd (pid %d) of the ndsd before goes on", pid);
+	return 0;
+}
+
+static int
+prepare(const struct command *c, const struct settings *s, struct keeper *k,
+    struct nds_error *err)
 {
 	struct listeners l;
 
 	if (listen_prepare(s, &l, err) < 0 ||
 	    listen_drop_privileges(s, err) < 0 ||
-	    prepare_state(s, &l, k, err) < 0)
+	    prepare_state(s, &l, k, err) < 0 ||
+	    (c->options.front_lighttpd && adopt_front(s, k, err) < 0))
 		return -1;
+	if (l.killed_pid > 0)
+		log_warnx("ndsd (pid %ld) was killed here: its workers finish "
+			  "what it has left to them, and end",
+		    l.killed_pid);
 	keeper_put(k, STORE_LOCK, l.lock_fd);
-	keeper_put(k, STORE_APP, l.app_fd);
-	keeper_put(k, STORE_HEALTH, l.health_fd);
-	keeper_put(k, STORE_CONTROL, l.control_fd);
+	keeper_put(k, STORE_APP, l.fd[LISTEN_APP]);
+	keeper_put(k, STORE_HEALTH, l.fd[LISTEN_HEALTH]);
+	keeper_put(k, STORE_CONTROL, l.fd[LISTEN_CONTROL]);
 	return 0;
 }
 
@@ -332,7 +355,8 @@ start(struct command *c, struct settings *s, char **argv)
 	if (upgraded > 0)
 		return resume(&keeper, argv);
 	if (upgraded < 0 || find_programs(c, &err) < 0 ||
-	    check_front(c, s, &err) < 0 || prepare(s, &keeper, &err) < 0) {
+	    check_front(c, s, &err) < 0 ||
+	    prepare(c, s, &keeper, &err) < 0) {
 		fprintf(stderr, "ndsd: %s\n", err.text);
 		return EXIT_REFUSED;
 	}

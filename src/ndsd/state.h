@@ -57,6 +57,9 @@ struct state {
 	struct listen_made made[LISTEN_MADE];
 	int32_t proved_by; /* pid of the binary that has read this state */
 	char roll_reason[400]; /* why the last roll ended as it did */
+	char roll_token[32];   /* of the client that asked for it, or "" */
+	uint32_t front_again;  /* 1: lighttpd has yet to be told that its
+				  settings have changed */
 };
 
 /* Make a fresh segment: *state is its mapping. Returns a CLOEXEC fd or -1. */

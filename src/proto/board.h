@@ -150,6 +150,10 @@ struct pool_board {
 	/* Written by the checks process. */
 	_Atomic uint32_t checks; /* entries in use; set once */
 	struct board_check check[BOARD_CHECKS_MAX];
+
+	/* 1: the listener was handed to ndsd and outlives it: what a stop
+	 * leaves in the queue is not lost.  Set before the first worker. */
+	_Atomic uint32_t door_stays;
 };
 
 /* Make an anonymous slot segment; the areas are rounded up to pages.
