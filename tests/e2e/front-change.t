@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2119,SC2317
+#
+# A reload that changes what lighttpd depends on reaches the lighttpd that ndsd
+# runs, and loses nothing; one that does not leaves it alone.
+. "${srcdir:-.}/tests/e2e/lib.sh"
+need jq
+use_front
+prove=$(program nds-prove)
+settings() { printf 'APP_MAX_BODY=%s\nAPP_LOG_LEVEL=%s\n' "$@" >"$tmp/settings"; }
+head -c 300000 /dev/zero >"$tmp/upload"
+echoed() { gets "$1" --data-binary "@$tmp/upload" "$url/_diag/echo"; }
+restarts() { grep -c "restarts gracefully" "$tmp/ndsd.log"; }
+
+settings 100k info
+ndsd_start --front=lighttpd -f "$tmp/settings"
+ok "a body beyond APP_MAX_BODY is 413" wait_until 5 echoed 413
+front=$(awk 'NR == 1 { print $1 }' "$run/control/front.process")
+
+# change BODY LEVEL: by a reload under load; sets $lost.
+change() {
+	settings "$@"
+	"$prove" --json -c 4 --new --lead 200ms --during "$ndsctl reload" \
+	    "$url/" >"$tmp/told" 2>"$tmp/prove.log"
+	lost="$? $(jq -c '[.command.failed,(.whole.fates|with_entries(select(.value>0))|del(.answered))]' "$tmp/told")"
+	asked=$(jq .whole.requests "$tmp/told")
+}
+change 1m info
+is "a reload to a larger one loses none of $asked requests" "$lost" '0 [0,{}]'
+ok "the larger body passes" wait_until 5 echoed 200
+is "lighttpd has restarted gracefully" "$(restarts)" 1
+change 100k info
+is "a reload back loses none of $asked requests" "$lost" '0 [0,{}]'
+ok "the larger body is 413 again" wait_until 5 echoed 413
+is "by another graceful restart" "$(restarts)" 2
+change 100k warn
+is "a reload of what lighttpd does not depend on loses none of $asked" \
+    "$lost" '0 [0,{}]'
+change 100k info
+is "and does not restart it" "$(restarts)" 2
+is "it is the same process all the time" \
+    "$(awk 'NR == 1 { print $1 }' "$run/control/front.process")" "$front"
+like "what the front reads is what is in force" \
+    "$(<"$run/control/front.settings")" "^APP_MAX_BODY='102400'"
+
+# Every setting that the script asks for is one that ndsd hands on so.
+for key in $(grep -o 'APP_[A-Z_]*' "$srcdir/scripts/front-settings" | sort -u); do
+	case $key in
+	APP_) ;;
+	APP_RUNTIME_DIR | APP_USER) ;; # fixed while ndsd runs
+	*) like "$key is handed on" "$(<"$run/control/front.settings")" "^$key=" ;;
+	esac
+done
+
+# The supervisor dies before it has told lighttpd: the next one does.
+settings 1m info
+kill -STOP "$front"
+ok "a reload is done although lighttpd does not react" ctl reload
+kill -KILL "$(field .supervisor.pid)"
+kill -CONT "$front"
+ok "nor does the supervisor's death lose the change" wait_until 5 echoed 200
+stop_is 0 "it stops"
+ok "nothing is left" wait_until 5 none_of_ours
+is "nor any file of the front" "$(find "$run/control" -name 'front.*' | wc -l)" 0
+done_testing
