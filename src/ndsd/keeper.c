@@ -22,6 +22,7 @@
 #include "proto/exit.h"
 
 #define KEEPER_YOUNG_MS 5000
+#define KEEPER_PATIENCE_S 2 /* with a supervisor that does not read */
 #define KEEPER_RETRY_FIRST_MS 100
 #define KEEPER_RETRY_MAX_MS 1000
 
@@ -94,6 +95,21 @@ supervisor_exec(struct keeper *k, int store_fd)
 	_exit(EXIT_REFUSED);
 }
 
+/* Tell the supervisor, if there is one.  One that cannot be told, because its
+ * queue is full and it is stopped or stuck, would never know: the next one
+ * looks for itself. */
+static void
+tell(struct keeper *k, const struct store_message *m, int fd)
+{
+	if (k->store_fd < 0 || k->deaf || store_send(k->store_fd, m, fd) == 0)
+		return;
+	if (errno == EPIPE || errno == ECONNRESET)
+		return; /* it is dead, as SIGCHLD will tell */
+	k->deaf = 1;
+	log_warn("supervisor (pid %d) cannot be told, killed", k->pid);
+	kill(k->pid, SIGKILL);
+}
+
 /* A new supervisor is handed everything first, so that it can tell at once
  * whether it begins or goes on. */
 static void
@@ -103,20 +119,19 @@ hand_over(struct keeper *k)
 
 	for (int i = 0; i < k->item_count; i++) {
 		memcpy(m.name, k->item[i].name, STORE_NAME_BYTES);
-		if (store_send(k->store_fd, &m, k->item[i].fd) < 0)
-			log_warn("cannot hand over %s", m.name);
+		tell(k, &m, k->item[i].fd);
 	}
 	m = (struct store_message){.type = STORE_END,
 	    .value = k->restarts,
 	    .status = k->upgrade_errno};
-	store_send(k->store_fd, &m, -1);
+	tell(k, &m, -1);
 	k->upgrade_errno = UPGRADE_NONE;
 }
 
 static void
 supervisor_start(struct keeper *k)
 {
-	struct timeval patience = {.tv_sec = 5};
+	struct timeval patience = {.tv_sec = KEEPER_PATIENCE_S};
 	int pair[2];
 	pid_t pid;
 
@@ -135,6 +150,7 @@ supervisor_start(struct keeper *k)
 		return;
 	}
 	k->pid = pid;
+	k->deaf = 0;
 	k->store_fd = pair[0];
 	setsockopt(k->store_fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
 	    sizeof(patience));
@@ -148,8 +164,7 @@ signal_pass(struct keeper *k, int sig)
 	    .value = sig,
 	    .status = k->serial[sig]};
 
-	if (k->store_fd >= 0)
-		store_send(k->store_fd, &m, -1);
+	tell(k, &m, -1);
 }
 
 /* What the last supervisor took to its grave the next one shall hear. */
@@ -310,10 +325,10 @@ reap(struct keeper *k)
 		if (pid == k->pid) {
 			read_store(k); /* its last words */
 			supervisor_died(k, status);
-		} else if (k->store_fd >= 0) {
+		} else {
 			m.value = pid;
 			m.status = status;
-			store_send(k->store_fd, &m, -1);
+			tell(k, &m, -1);
 		}
 	}
 }

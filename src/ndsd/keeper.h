@@ -17,6 +17,7 @@ struct keeper {
 	int store_fd;  /* our end; -1 while no supervisor runs */
 	int signal_fd;
 	int pid;       /* of the supervisor; 0 = none */
+	int deaf;      /* the supervisor could not be told, and was killed */
 	int restarts;
 	int failures;	     /* young deaths in a row */
 	long long started_ms, retry_ms;
