@@ -3,9 +3,11 @@
  * ndsctl: the command line.  A table of verbs; each says what became of it on
  * stdout, why not on stderr, and by the exit status.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/near.h"
 #include "base/num.h"
@@ -127,9 +129,14 @@ run_drain(const struct command *c)
 static int
 run_reload(const struct command *c)
 {
+	char token[20] = ""; /* by which ndsd knows it when asked again */
+	uint64_t random;
+
 	if (has_flag(c, NULL) < 0)
 		return usage_wrong(c, "unknown argument", c->argv[0]);
-	return call_and_say(c, NULL, 0, "reloaded");
+	if (getrandom(&random, sizeof(random), 0) == sizeof(random))
+		snprintf(token, sizeof(token), "%016" PRIx64, random);
+	return call_and_say(c, token, 0, "reloaded");
 }
 
 static int

@@ -143,16 +143,25 @@ verb_undrain(struct control_client *c, const char *arg)
 		control_ok(c, NULL);
 }
 
+/* A client whose connection died with a supervisor asks again, with the same
+ * token: it shall hear what became of its reload, not begin another. */
 static void
 verb_reload(struct control_client *c, const char *arg)
 {
+	char *token = c->sup->state->roll_token;
 	struct nds_error err;
 
-	(void)arg;
-	if (supervisor_reload(c->sup, &err) < 0)
-		control_refuse(c, err.text);
-	else
+	if (arg != NULL && arg[0] != '\0' && strcmp(arg, token) == 0) {
 		c->wait = CONTROL_ROLLED;
+		return;
+	}
+	if (supervisor_reload(c->sup, &err) < 0) {
+		control_refuse(c, err.text);
+		return;
+	}
+	snprintf(token, sizeof(c->sup->state->roll_token), "%s",
+	    arg == NULL ? "" : arg);
+	c->wait = CONTROL_ROLLED;
 }
 
 static void

@@ -20,11 +20,13 @@
 
 #define REPLY_MAX (1024 * 1024) /* bytes of one reply line */
 #define READ_BYTES 8192
+#define AGAIN_MAX 5
 #define FOR_EVER_MS (24 * 3600 * 1000) /* of one wait; then again */
 
 struct call {
 	int fd;
 	int64_t deadline_ms; /* 0 = none */
+	int cut_off;	     /* the supervisor ended before it answered */
 	char *buf;	     /* bytes read, not yet taken */
 	size_t used, room;
 	const struct control_request *request;
@@ -178,6 +180,7 @@ next_reply(struct call *c)
 		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (got <= 0) {
+			c->cut_off = 1;
 			error_set(c->err, "ndsd ended before it answered");
 			return NULL;
 		}
@@ -241,11 +244,28 @@ converse(struct call *c)
 	return result;
 }
 
+/* The main process holds the listener, so that who connects meanwhile waits for
+ * the next supervisor.  When there is none, it stays cut off. */
+static int
+ask_again(struct call *c)
+{
+	struct nds_error first = *c->err;
+
+	close(c->fd);
+	c->fd = -1;
+	c->used = 0;
+	c->cut_off = 0;
+	if (connect_to(c) == 0)
+		return converse(c);
+	*c->err = first;
+	return 1;
+}
+
 int
 control_call(const struct control_request *request, json_t **data,
     struct nds_error *err)
 {
-	struct call c = {.request = request, .data = data, .err = err};
+	struct call c = {.fd = -1, .request = request, .data = data, .err = err};
 	int result;
 
 	if (data != NULL)
@@ -253,10 +273,12 @@ control_call(const struct control_request *request, json_t **data,
 	if (request->timeout_ms > 0)
 		c.deadline_ms = clock_ms() + request->timeout_ms;
 	result = connect_to(&c);
-	if (result != 0)
-		return result;
-	result = converse(&c);
-	close(c.fd);
+	if (result == 0)
+		result = converse(&c);
+	for (int again = 0; c.cut_off && again < AGAIN_MAX; again++)
+		result = ask_again(&c);
+	if (c.fd >= 0)
+		close(c.fd);
 	free(c.buf);
 	return result;
 }

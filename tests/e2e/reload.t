@@ -101,6 +101,15 @@ kill -KILL "$(field .supervisor.pid)"
 ok "a reload outlives the supervisor" wait_until 10 settled
 ok "and all are new" wait_until 5 three_idle
 is "of one generation" "$(field '[.workers[].generation]|unique|length')" 1
+was=$(generation)
+ctl reload >"$tmp/told" 2>&1 &
+asking=$!
+wait_until 5 later
+kill -KILL "$(field .supervisor.pid)"
+wait "$asking"
+is "ndsctl reload awaits the outcome although its supervisor dies" \
+    "$? $(tail -n 1 "$tmp/told")" "0 reloaded"
+is "of the one reload that it asked for" "$(generation)" $((was + 1))
 ctl reload >/dev/null 2>&1 &
 stop_is 0 "a stop ends a reload"
 done_testing
