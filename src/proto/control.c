@@ -265,7 +265,8 @@ int
 control_call(const struct control_request *request, json_t **data,
     struct nds_error *err)
 {
-	struct call c = {.fd = -1, .request = request, .data = data, .err = err};
+	struct call c = {.fd = -1,
+	    .request = request, .data = data, .err = err};
 	int result;
 
 	if (data != NULL)

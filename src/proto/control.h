@@ -39,11 +39,11 @@ struct control_request {
 };
 
 /* Client: send the request and wait for the last reply.  When the supervisor
- * dies meanwhile, the next one is asked the same.  (So each verb must bear to be
- * asked twice: `reload` knows by its argument, any text, that it was.)  Returns 0 with *data
- * the reply's data (a new reference, may be NULL; data itself may be NULL); 1
- * when ndsd refused or failed, or cannot be spoken with (err says why); -1
- * when nobody serves there (err says so). */
+ * dies meanwhile, the next one is asked the same.  (So each verb must bear to
+ * be asked twice: `reload` knows it by its argument, any text.)  Returns 0 with
+ * *data the reply's data (a new reference, may be NULL; data itself may be
+ * NULL); 1 when ndsd refused or failed, or cannot be spoken with (err says
+ * why); -1 when nobody serves there (err says so). */
 int control_call(const struct control_request *request, json_t **data,
     struct nds_error *err);
 
