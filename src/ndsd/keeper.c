@@ -83,9 +83,6 @@ supervisor_exec(struct keeper *k, int store_fd)
 
 	sig_reset();
 	setpgid(0, 0);
-	/* even one that is stopped must not outlive us: another ndsd may be
-	 * started at once.  (If we are gone by now, the store tells.) */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	fcntl(store_fd, F_SETFD, 0);
 	snprintf(number, sizeof(number), "%d", store_fd);
 	setenv(STORE_ENV, number, 1);

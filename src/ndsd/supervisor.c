@@ -262,6 +262,7 @@ store_ready(void *arg, uint32_t events)
 		/* no keeper: nobody could start us again or reap for us; the
 		 * workers serve on until another ndsd takes over */
 		log_errorx("the main process is gone, workers serve on");
+		logs_flush(&sup->logs);
 		sup->done = 1;
 	}
 }

@@ -63,6 +63,7 @@ kill -KILL "$first"
 wait_end "$first" 5
 ok "a supervisor ends with its main process, even a stopped one (hazard 6)" \
     wait_until 5 ended "$supervisor"
+like "and says so" "$(<"$tmp/ndsd.log")" 'main process is gone, workers serve on'
 get "$url/"
 is "requests are served without ndsd" "$code" 200
 ask --path /live "$health"
