@@ -156,8 +156,8 @@ ok "nothing is left" wait_until 5 none_of_ours
 # ---- handed-in sockets: the path never changes hands
 spawn lighttpd lighttpd -D -f "$APP_FRONT_CONFIG"
 lighttpd_pid=$pid
-spawn ndsd "$(program tests/peer/activate)" -n app:health "$app" "$health" \
-    -- "$ndsd"
+spawn ndsd "$(program tests/peer/activate)" -n app:health -r 1 "$app" \
+    "$health" -- "$ndsd"
 activate_pid=$pid
 wait_until 10 ready
 before=$(inode "$app")
@@ -176,6 +176,13 @@ for _ in 1 2; do
 	is "none of $(jq .whole.requests <<<"$told") requests was lost (hazard 6)" \
 	    "$lost" "0 {}"
 done
+main=$(field .pid)
+prove_begin 4 '/_diag/work?ms=5'
+kill -TERM "$main"
+ok "after a stop the next one goes on with them too" wait_until 10 another
+prove_end
+is "none of $(jq .whole.requests <<<"$told") requests was lost over a stop" \
+    "$lost" "0 {}"
 is "workers do not see LISTEN_FDS" "$(grep -zc '^LISTEN_' \
     "/proc/$(workers | cut -d ' ' -f 1)/environ")" 0
 kill -TERM "$activate_pid"

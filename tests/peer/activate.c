@@ -2,12 +2,12 @@
 /*
  * Socket activation as systemd does it, for tests:
  *
- *	activate [-n NAMES] PATH... -- PROGRAM [ARG...]
+ *	activate [-n NAMES] [-r TIMES] PATH... -- PROGRAM [ARG...]
  *
  * Listens on each PATH and runs PROGRAM with the sockets as descriptors from 3
  * on, named NAMES (separated by colons).  Killed by a signal, the program is
- * run again on the same sockets; when it exits, so does this, with its status.
- * TERM is passed on.
+ * run again on the same sockets, and as many TIMES when it exits; then this
+ * does so too, with its status.  TERM is passed on.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -64,11 +64,11 @@ become(char **program, int count)
 }
 
 static int
-run(char **program, int count)
+run(char **program, int count, int times)
 {
-	int status;
+	int status = 0;
 
-	do {
+	for (;;) {
 		child = fork();
 		if (child == 0)
 			become(program, count);
@@ -76,22 +76,26 @@ run(char **program, int count)
 			return 1;
 		while (waitpid(child, &status, 0) < 0)
 			;
-	} while (WIFSIGNALED(status));
-	return WEXITSTATUS(status);
+		if (!WIFSIGNALED(status) && times-- == 0)
+			return WEXITSTATUS(status);
+	}
 }
 
 int
 main(int argc, char **argv)
 {
-	int at = 1, count = 0;
+	int at = 1, count = 0, times = 0;
 
 	signal(SIGTERM, pass_on);
-	if (argc > 2 && strcmp(argv[1], "-n") == 0) {
-		setenv("LISTEN_FDNAMES", argv[2], 1);
-		at = 3;
+	for (; at + 1 < argc && argv[at][0] == '-' && argv[at][1] != '-';
+	     at += 2) {
+		if (strcmp(argv[at], "-n") == 0)
+			setenv("LISTEN_FDNAMES", argv[at + 1], 1);
+		else
+			times = atoi(argv[at + 1]);
 	}
 	for (; at < argc && strcmp(argv[at], "--") != 0; at++, count++)
 		if (count == PATHS_MAX || open_at(argv[at], FIRST + count) < 0)
 			return 1;
-	return at + 1 < argc ? run(argv + at + 1, count) : 2;
+	return at + 1 < argc ? run(argv + at + 1, count, times) : 2;
 }
