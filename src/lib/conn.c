@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "lib/transfer.h"
 
 #define DRAIN_MS 250	  /* for what a peer sends that got its answer */
 #define FIRST_READ 8192	  /* libfcgi reads so many bytes at once */
@@ -65,7 +66,9 @@ conn_hold(struct conn *c, struct slot *slot, int fd)
 	c->feed_fd = -1;
 	c->forks = forks;
 	slot->answer_used = 0;
+	slot->answer_status = 0;
 	slot->boundary = 1;
+	transfer_reset(&slot->out);
 }
 
 void
@@ -77,6 +80,7 @@ conn_open(struct conn *c, struct slot *slot, int fd, int timeout_ms)
 	slot->capture_used = 0;
 	slot->tries = 0;
 	slot->flags = 0;
+	transfer_reset(&slot->in);
 	c->accepted_us = clock_us();
 	c->deadline_ms = c->accepted_us / 1000 + timeout_ms;
 	slot->started_ms = c->accepted_us / 1000;
@@ -87,10 +91,11 @@ conn_open(struct conn *c, struct slot *slot, int fd, int timeout_ms)
 
 /* Nothing of a captured request may be touched: its worker may die again. */
 static void
-resume_running(struct conn *c, struct slot *slot)
+resume_captured(struct conn *c, struct slot *slot)
 {
 	conn_hold(c, slot, slot->fd);
-	c->state = SLOT_RUNNING;
+	c->state = slot->state;
+	c->received_bytes = slot->capture_used;
 	c->is_probe = (slot->flags & SLOT_PROBE) != 0;
 	c->accepted_us = slot->started_ms * 1000;
 	c->deadline_ms = slot->deadline_ms;
@@ -102,8 +107,8 @@ conn_resume(struct conn *c, struct slot *slot, int timeout_ms)
 	int64_t started_ms = slot->started_ms, deadline_ms = slot->deadline_ms;
 	uint32_t flags = slot->flags;
 
-	if (slot->state == SLOT_RUNNING) {
-		resume_running(c, slot);
+	if (slot->state == SLOT_RUNNING || slot->state == SLOT_READING) {
+		resume_captured(c, slot);
 		return;
 	}
 	slot->state = SLOT_ACCEPTING;
@@ -134,15 +139,17 @@ conn_wait(const struct conn *c, short events)
 	return n > 0 ? 0 : -1;
 }
 
-/* Bytes from the peer, waited for to the deadline.  0 = it has closed; -1 with
+/* Bytes from the peer, waited for to the deadline; for the capture (noted) such
+ * that no death makes their number doubtful.  0 = it has closed; -1 with
  * ETIMEDOUT or ECONNRESET. */
 static ssize_t
-conn_recv(struct conn *c, void *to, size_t room, int flags)
+conn_recv(struct conn *c, void *to, size_t room, int flags, int noted)
 {
 	ssize_t n;
 
 	for (;;) {
-		n = recv(c->fd, to, room, flags | MSG_DONTWAIT);
+		n = noted ? transfer_recv(&c->slot->in, c->fd, to, room) :
+		    recv(c->fd, to, room, flags | MSG_DONTWAIT);
 		if (n >= 0)
 			return n;
 		if (errno == EAGAIN && conn_wait(c, POLLIN) < 0)
@@ -162,7 +169,7 @@ capture_recv(struct conn *c)
 	uint32_t used = s->capture_used;
 	ssize_t n;
 
-	n = conn_recv(c, slot_capture(s) + used, s->capture_bytes - used, 0);
+	n = conn_recv(c, slot_capture(s) + used, s->capture_bytes - used, 0, 1);
 	if (n <= 0)
 		return n;
 	s->capture_used = used + (uint32_t)n;
@@ -230,22 +237,17 @@ feed(struct conn *c)
 	return c->feed_fd;
 }
 
-/* Consume into the capture until the PARAMS are in.  Waiting for more while
- * leaving the bytes in the socket could deadlock: they still fill the
- * sender's budget. */
+/* Consume into the capture, behind what it holds, until the PARAMS are in.
+ * Waiting for more while leaving the bytes in the socket could deadlock: they
+ * still fill the sender's budget. */
 static int
 read_consume(struct conn *c)
 {
 	struct slot *s = c->slot;
 	ssize_t n;
 
-	if (conn_move(c, SLOT_READING) < 0)
-		return refuse(c, 0, NULL);
 	memset(&c->scan, 0, sizeof(c->scan));
 	for (;;) {
-		n = capture_recv(c);
-		if (n <= 0)
-			return refuse_short(c, n);
 		if (wire_scan(&c->scan, slot_capture(s), s->capture_used,
 		    s->capture_bytes) == WIRE_BAD)
 			return refuse_bad(c);
@@ -254,6 +256,9 @@ read_consume(struct conn *c)
 		if (s->capture_used == s->capture_bytes)
 			return refuse(c, c->scan.begun ? 431 : 0,
 			    "PARAMS too large");
+		n = capture_recv(c);
+		if (n <= 0)
+			return refuse_short(c, n);
 	}
 }
 
@@ -264,11 +269,13 @@ conn_read(struct conn *c)
 	enum wire_verdict verdict;
 	ssize_t n;
 
-	n = conn_recv(c, slot_capture(s), s->capture_bytes, MSG_PEEK);
+	n = conn_recv(c, slot_capture(s), s->capture_bytes, MSG_PEEK, 0);
 	if (n <= 0)
 		return refuse_short(c, n);
 	verdict = wire_scan(&c->scan, slot_capture(s), (size_t)n,
 	    s->capture_bytes);
+	if (verdict == WIRE_MORE && conn_move(c, SLOT_READING) < 0)
+		return refuse(c, 0, NULL);
 	if (verdict == WIRE_MORE)
 		return read_consume(c);
 	s->capture_used = (uint32_t)n;
@@ -281,18 +288,21 @@ conn_read(struct conn *c)
 	return c->fd;
 }
 
-/* The whole request is in the capture; what of it still waits in the socket has
- * to go, lest it be taken for another. */
+/* What the capture has of the request is fed again, and what it has not yet
+ * follows from the connection.  When it has the whole, what of that still waits
+ * in the socket has to go, lest it be taken for another. */
 int
 conn_replay(struct conn *c)
 {
 	struct slot *s = c->slot;
 
-	while (recv(c->fd, spare, sizeof(spare), MSG_DONTWAIT) > 0)
-		;
-	c->received_bytes = s->capture_used;
+	if (c->state == SLOT_READING)
+		return read_consume(c);
 	if (wire_scan(&c->scan, slot_capture(s), s->capture_used,
-		s->capture_bytes) != WIRE_WHOLE)
+		s->capture_bytes) == WIRE_WHOLE)
+		while (recv(c->fd, spare, sizeof(spare), MSG_DONTWAIT) > 0)
+			;
+	if (!c->scan.params_ended)
 		return refuse(c, 502, "the captured request is not whole");
 	return feed(c);
 }
@@ -325,7 +335,7 @@ body_fill(struct conn *c)
 		n = capture_recv(c);
 	} else {
 		c->raw = spare;
-		n = conn_recv(c, spare, sizeof(spare), 0);
+		n = conn_recv(c, spare, sizeof(spare), 0, 0);
 		c->received_bytes += n > 0 ? (uint64_t)n : 0;
 	}
 	if (n == 0)
@@ -431,7 +441,7 @@ drain(struct conn *c)
 	while (c->body.request_id != 0 && body_next(c) > 0)
 		c->chunk_bytes = 0;
 	while (!input_done(c) && clock_ms() < limit_ms &&
-	    conn_recv(c, spare, sizeof(spare), 0) > 0)
+	    conn_recv(c, spare, sizeof(spare), 0, 0) > 0)
 		;
 }
 

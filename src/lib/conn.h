@@ -47,8 +47,8 @@ int conn_init(void);
 void conn_open(struct conn *c, struct slot *slot, int fd, int timeout_ms);
 
 /* Go on with the connection that the slot holds, after the death of the worker
- * that had it: unread, or (conn_read() then feeds the captured request again)
- * running.  Its deadline stays. */
+ * that had it: unread (conn_read() is next), or with what is captured of its
+ * request (conn_replay() in place of conn_read()).  Its deadline stays. */
 void conn_resume(struct conn *c, struct slot *slot, int timeout_ms);
 int conn_replay(struct conn *c);
 

@@ -13,6 +13,8 @@
 #include <poll.h>
 #include <string.h>
 
+#include "lib/transfer.h"
+
 /* Content of one record of a large answer.  With its header it fits into one
  * buffer of the kernel's, so that on a unix socket it is sent whole or not at
  * all: whenever the worker dies, the stream stands between two records. */
@@ -37,14 +39,10 @@ iov_skip(struct iovec **iov, size_t *count, size_t sent)
 static int
 send_all(struct conn *c, struct iovec *iov, size_t count)
 {
-	struct msghdr m;
 	ssize_t n;
 
-	memset(&m, 0, sizeof(m));
 	while (count > 0) {
-		m.msg_iov = iov;
-		m.msg_iovlen = count;
-		n = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = transfer_send(&c->slot->out, c->fd, iov, count);
 		if (n >= 0) {
 			c->sent_bytes += (uint64_t)n;
 			iov_skip(&iov, &count, (size_t)n);
@@ -58,6 +56,16 @@ send_all(struct conn *c, struct iovec *iov, size_t count)
 		}
 	}
 	return 0;
+}
+
+/* Send what the answer ends with: once that is out, the answer is. */
+static int
+send_last(struct conn *c, void *data, size_t bytes)
+{
+	struct iovec iov = {data, bytes};
+
+	atomic_store(&c->slot->out.goal, c->sent_bytes + bytes);
+	return send_all(c, &iov, 1);
 }
 
 static int
@@ -113,14 +121,14 @@ answer_pass(struct conn *c, const void *head, size_t head_bytes,
     const void *body, size_t body_bytes)
 {
 	uint8_t trailer[WIRE_TRAILER_BYTES];
-	struct iovec end = {trailer, sizeof(trailer)};
 
 	if (conn_move(c, SLOT_STREAMING) < 0)
 		return -1;
 	c->streaming = 1;
 	wire_trailer(trailer, c->scan.request_id);
 	if (send_content(c, head, head_bytes) < 0 ||
-	    send_content(c, body, body_bytes) < 0 || send_all(c, &end, 1) < 0)
+	    send_content(c, body, body_bytes) < 0 ||
+	    send_last(c, trailer, sizeof(trailer)) < 0)
 		return -1;
 	c->streaming = 0;
 	return conn_move(c, SLOT_SENT);
@@ -138,19 +146,18 @@ conn_answer(struct conn *c, const void *head, size_t head_bytes,
     const void *body, size_t body_bytes)
 {
 	struct slot *s = c->slot;
-	struct iovec iov;
+	size_t bytes;
 	int result, saved;
 
 	if (answered(c))
 		return -1;
-	iov.iov_base = slot_answer(s);
-	iov.iov_len = answer_keep(c, head, head_bytes, body, body_bytes);
-	if (iov.iov_len == 0)
+	bytes = answer_keep(c, head, head_bytes, body, body_bytes);
+	if (bytes == 0)
 		return answer_pass(c, head, head_bytes, body, body_bytes);
-	s->answer_used = (uint32_t)iov.iov_len;
+	s->answer_used = (uint32_t)bytes;
 	if (conn_move(c, SLOT_SENDING) < 0)
 		return -1;
-	result = send_all(c, &iov, 1);
+	result = send_last(c, slot_answer(s), bytes);
 	saved = errno;
 	if (conn_move(c, SLOT_SENT) < 0)
 		return -1;
@@ -175,7 +182,7 @@ int
 conn_stream_end(struct conn *c, int ok)
 {
 	uint8_t tail[WIRE_TRAILER_BYTES];
-	struct iovec iov = {tail, sizeof(tail)};
+	struct iovec broken = {tail, WIRE_HEADER_BYTES};
 	int result = -1;
 
 	if (!c->streaming) {
@@ -183,13 +190,12 @@ conn_stream_end(struct conn *c, int ok)
 		return -1;
 	}
 	wire_trailer(tail, c->scan.request_id);
-	if (!ok) {
+	if (!ok)
 		memset(tail, 0xff, WIRE_HEADER_BYTES);
-		iov.iov_len = WIRE_HEADER_BYTES;
-	}
 	errno = EPIPE;
 	if (!c->torn)
-		result = send_all(c, &iov, 1);
+		result = ok ? send_last(c, tail, sizeof(tail)) :
+		    send_all(c, &broken, 1);
 	c->streaming = 0;
 	if (!ok)
 		shutdown(c->fd, SHUT_WR);

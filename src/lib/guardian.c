@@ -2,7 +2,6 @@
 #include "lib/guardian.h"
 
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <dirent.h>
@@ -15,89 +14,40 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/resident.h"
 #include "base/sig.h"
 #include "lib/app.h"
 #include "lib/nds.h"
+#include "lib/own.h"
 #include "proto/order.h"
 
 #define GRACE_MS 50 /* a worker ends what it can at the deadline itself */
 #define AGAIN_MS 100 /* an overdue one that could not be taken */
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS 5000
-#define OWN_FDS_MAX 256
-
-/* A descriptor that was there before the split.  It is what it was only as
- * long as device and inode say so: a handler may close a number that is not
- * its own and open another file under it. */
-struct own_fd {
-	int fd;
-	dev_t dev;
-	ino_t ino;
-};
+#define MEMORY_EVERY_MS 250
+#define MEMORY_TIMES 2 /* APP_MAX_RSS, and a request is taken from a worker */
+#define OOM_RAISE 500  /* above what this process has; 1000 is the most */
+#define OOM_MAX 1000
 
 struct guardian {
 	struct worker *worker;
-	struct own_fd own[OWN_FDS_MAX];
-	size_t own_count;
 	sigset_t wait_set, child_set, open_mask;
 	pid_t pid;	   /* of the worker */
 	int64_t born_ms;   /* of the worker */
 	int64_t shortest_ms; /* that a request may have; at least AGAIN_MS */
+	int64_t memory_ms; /* next look at the memory; 0 = none is due */
 	uint64_t answered; /* by the slot when it was born */
 	unsigned failures; /* deaths in a row without one answer */
 };
 
-/* ---- descriptors --------------------------------------------------------- */
-
-typedef void (*fd_visit)(struct guardian *g, int fd);
-
-static void
-visit_fds(struct guardian *g, fd_visit visit)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-
-	if (dir == NULL) {
-		for (int fd = 0; fd < 1024; fd++)
-			visit(g, fd);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL)
-		if (entry->d_name[0] != '.' &&
-		    atoi(entry->d_name) != dirfd(dir))
-			visit(g, atoi(entry->d_name));
-	closedir(dir);
-}
-
-static void
-note_own(struct guardian *g, int fd)
-{
-	struct stat st;
-
-	if (g->own_count < OWN_FDS_MAX && fstat(fd, &st) == 0)
-		g->own[g->own_count++] =
-		    (struct own_fd){fd, st.st_dev, st.st_ino};
-}
-
-static int
-is_own(const struct guardian *g, int fd)
-{
-	struct stat st;
-
-	for (size_t i = 0; i < g->own_count; i++)
-		if (g->own[i].fd == fd)
-			return fstat(fd, &st) == 0 &&
-			    st.st_dev == g->own[i].dev &&
-			    st.st_ino == g->own[i].ino;
-	return 0;
-}
-
 /* Its locks go with it: POSIX record locks belong to the shared table. */
-static void
-close_foreign(struct guardian *g, int fd)
+static int
+close_foreign(int fd, void *slot)
 {
-	if (!is_own(g, fd) && fd != atomic_load(&g->worker->slot->fd))
+	if (!own_has(fd) && fd != atomic_load(&((struct slot *)slot)->fd))
 		close(fd);
+	return 0;
 }
 
 /* ---- the split ----------------------------------------------------------- */
@@ -137,6 +87,24 @@ split(void)
 #endif
 }
 
+/* When memory gets short the kernel shall take the one that can be replaced, and
+ * neither the guardian nor ndsd. */
+static void
+volunteer(void)
+{
+	FILE *file = fopen("/proc/self/oom_score_adj", "r+e");
+	int adj;
+
+	if (file == NULL)
+		return;
+	if (fscanf(file, "%d", &adj) == 1 && adj < OOM_MAX) {
+		rewind(file);
+		fprintf(file, "%d\n", adj > OOM_MAX - OOM_RAISE ? OOM_MAX :
+			adj + OOM_RAISE);
+	}
+	fclose(file);
+}
+
 /* Should the guardian die, the worker finishes what it has and leaves. */
 static void
 worker_begin(struct guardian *g, pid_t guardian_pid)
@@ -145,6 +113,7 @@ worker_begin(struct guardian *g, pid_t guardian_pid)
 	if (getppid() != guardian_pid)
 		raise(SIGTERM);
 	sigprocmask(SIG_SETMASK, &g->open_mask, NULL);
+	volunteer();
 	atomic_store(&g->worker->slot->worker_pid, (int32_t)getpid());
 }
 
@@ -166,34 +135,57 @@ static int64_t
 next_look_ms(const struct guardian *g)
 {
 	int64_t due = atomic_load(&g->worker->slot->deadline_ms);
-	int64_t now = clock_ms();
+	int64_t now = clock_ms(), look = due + GRACE_MS;
 
 	if (due == 0 || due > now + g->shortest_ms)
-		return now + g->shortest_ms; /* a route may make it shorter */
-	return due + GRACE_MS > now ? due + GRACE_MS : now + AGAIN_MS;
+		look = now + g->shortest_ms; /* a route may make it shorter */
+	else if (look <= now)
+		look = now + AGAIN_MS;
+	return g->memory_ms > 0 && g->memory_ms < look ? g->memory_ms : look;
 }
 
 /* Held still while its request is taken from it, so that the two never write
  * to the connection or to the log ring at once. */
 static void
-expire_overdue(struct guardian *g)
+take_request(struct guardian *g, int status, const char *why)
 {
 	static const struct timespec moment = {0, 20000000};
-	struct slot *s = g->worker->slot;
-	int64_t due = atomic_load(&s->deadline_ms);
 
-	if (due == 0 || clock_ms() < due + GRACE_MS)
-		return;
 	kill(g->pid, SIGSTOP);
 	sigtimedwait(&g->child_set, NULL, &moment);
-	if (!rescue_expired(s)) {
+	if (!rescue_take(g->worker->slot, status, why)) {
 		kill(g->pid, SIGCONT);
 		return;
 	}
-	nds_log(NDS_WARN, "worker %u (pid %d) hung in a request past its "
-			  "deadline, killed",
-	    s->number, g->pid);
+	nds_log(NDS_WARN, "worker %u (pid %d) is killed: %s",
+	    g->worker->slot->number, g->pid, why);
 	kill(g->pid, SIGKILL);
+}
+
+static void
+expire_overdue(struct guardian *g)
+{
+	int64_t due = atomic_load(&g->worker->slot->deadline_ms);
+
+	if (due > 0 && clock_ms() >= due + GRACE_MS)
+		take_request(g, 504, "the request took longer than it may");
+}
+
+/* Between requests a worker beyond APP_MAX_RSS is replaced by ndsd; one request
+ * that needs a multiple of that would have the kernel kill somebody first.  It
+ * is not run again: it would do the same again. */
+static void
+watch_memory(struct guardian *g)
+{
+	int64_t max = g->worker->settings.max_rss_bytes;
+
+	if (g->memory_ms == 0 || clock_ms() < g->memory_ms)
+		return;
+	g->memory_ms = clock_ms() + MEMORY_EVERY_MS;
+	if (atomic_load(&g->worker->slot->started_ms) > 0 &&
+	    resident_bytes(g->pid) / MEMORY_TIMES > max)
+		take_request(g, 502,
+		    "the request took more memory than it may");
 }
 
 /* Reap what has died: also what handlers left behind. Returns 1 with the
@@ -228,6 +220,7 @@ wait_dead(struct guardian *g)
 		if (reap(g, &status))
 			return status;
 		expire_overdue(g);
+		watch_memory(g);
 	}
 }
 
@@ -295,7 +288,7 @@ tell_death(struct guardian *g, int status)
 		nds_log(NDS_WARN, "worker %u (pid %d) exited with status %d in "
 				  "a request, next one at once",
 		    w->slot->number, g->pid, WEXITSTATUS(status));
-	if (w->control_fd >= 0 && is_own(g, w->control_fd))
+	if (w->control_fd >= 0 && own_has(w->control_fd))
 		order_send(w->control_fd, ORDER_DIED, (uint32_t)status, -1);
 }
 
@@ -313,13 +306,13 @@ bury(struct guardian *g, int status)
 	tell_death(g, status);
 	next = rescue_dead(s, g->worker->listen_fd,
 	    (uint32_t)g->worker->settings.replay_bytes);
-	visit_fds(g, close_foreign);
+	own_visit(close_foreign, s);
 	bury_children();
 	if (next == RESCUE_NOTHING) {
 		memset(slot_capture(s), 0, atomic_load(&s->capture_used));
 		back_off(g);
 	}
-	if (!is_own(g, g->worker->listen_fd)) {
+	if (!own_has(g->worker->listen_fd)) {
 		nds_log(NDS_ERROR, "a handler closed the listener: this "
 				   "responder ends");
 		_exit(1);
@@ -350,7 +343,8 @@ guardian_open(struct guardian *g, struct worker *w)
 	sig_async_set(&async);
 	sigprocmask(SIG_BLOCK, &async, &g->open_mask);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	visit_fds(g, note_own);
+	if (w->settings.max_rss_bytes > 0)
+		g->memory_ms = clock_ms() + MEMORY_EVERY_MS;
 	atomic_store(&w->slot->guardian_pid, (int32_t)getpid());
 }
 
@@ -373,6 +367,8 @@ guardian_run(struct worker *w)
 	guardian_open(&g, w);
 	if (thread_count() > 1)
 		return serve_alone(&g, "more than one thread before nds_run()");
+	if (own_note() < 0)
+		return serve_alone(&g, "no memory for its descriptors");
 	for (;;) {
 		g.born_ms = clock_ms();
 		g.answered = atomic_load(&w->slot->count.requests);

@@ -6,12 +6,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "lib/access.h"
 #include "lib/app.h"
 #include "lib/journal.h"
 #include "lib/request.h"
 #include "lib/response.h"
-
-#define STATUS_GONE 499 /* in the log alone: nobody was there to answer */
 
 /* One request at a time, in one thread: its objects are used again. */
 static struct nds_request request;
@@ -31,75 +30,43 @@ handle_probe(struct nds_request *req, struct nds_response *res)
 	return nds_text(res, 200, "ok\n");
 }
 
-/* ---- counting and the access line ---------------------------------------- */
-
-static void
-count(_Atomic uint64_t *counter, uint64_t by)
-{
-	atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
-}
-
-static void
-count_exchange(const struct exchange *x, int status, int64_t us)
-{
-	struct slot_counters *c = &x->conn->slot->count;
-
-	count(&c->bytes_in, x->conn->received_bytes);
-	count(&c->bytes_out, x->conn->sent_bytes);
-	if (status == STATUS_GONE) {
-		count(&c->cancelled, 1);
-		return;
-	}
-	count(&c->requests, 1);
-	/* A broken answer is a failure, whatever its head has said. */
-	count(&c->status[x->ok ? status / 100 : 5], 1);
-	count(&c->latency[board_latency_bucket(us)], 1);
-	count(&c->latency_us, (uint64_t)us);
-}
+/* ---- the access line ------------------------------------------------------ */
 
 /* The path as far as it was understood, else as it came. */
-static void
-line_path(struct log_line *line)
+static const char *
+request_path(void)
 {
-	char raw[512];
+	static char raw[512];
 	size_t bytes = request.target_bytes;
 
-	if (request.path.text[0] != '\0') {
-		log_line_text(line, "path", request.path.text);
-		return;
-	}
+	if (request.path.text[0] != '\0')
+		return request.path.text;
 	if (bytes >= sizeof(raw))
 		bytes = sizeof(raw) - 1;
 	memcpy(raw, request.target, bytes);
 	raw[bytes] = '\0';
-	log_line_text(line, "path", raw);
+	return raw;
 }
 
 static void
-access_line(const struct exchange *x, int status, int64_t us)
+exchange_log(const struct exchange *x, int status)
 {
-	const struct slot *slot = x->conn->slot;
-	int is_ours = status != STATUS_GONE && (status >= 500 || !x->ok);
-	enum log_level level = is_ours ? LOG_WARN : LOG_INFO;
-	struct log_line line;
-	size_t bytes;
+	struct access a = {
+	    .request_id = request.request_id,
+	    .trace = &request.trace,
+	    .method = request.method,
+	    .path = request_path(),
+	    .client = request.client,
+	    .error = x->why,
+	    .status = status,
+	    .broken = !x->ok,
+	    .body_bytes = response.body_sent,
+	    .received_bytes = x->conn->received_bytes,
+	    .sent_bytes = x->conn->sent_bytes,
+	    .us = clock_us() - x->conn->accepted_us,
+	};
 
-	if (!log_wants(level))
-		return;
-	journal_line(&line, &request, level, "request");
-	log_line_text(&line, "method", request.method);
-	line_path(&line);
-	log_line_number(&line, "status", status);
-	log_line_number(&line, "bytes", (int64_t)response.body_sent);
-	log_line_milli(&line, "duration_ms", us);
-	log_line_number(&line, "worker", slot->number);
-	log_line_number(&line, "generation",
-	    atomic_load_explicit(&slot->generation, memory_order_relaxed));
-	log_line_text(&line, "client", request.client);
-	if (x->why != NULL)
-		log_line_text(&line, "error", x->why);
-	bytes = log_line_end(&line);
-	log_send(line.text, bytes);
+	access_end(x->conn->slot, &a);
 }
 
 /* ---- making the answer --------------------------------------------------- */
@@ -236,7 +203,6 @@ exchange_end(struct exchange *x, int is_gone)
 {
 	int rc = is_gone ? -1 : response_send(&response, x->ok);
 	int status = response.status;
-	int64_t us;
 
 	if (rc < 0 && !is_gone) {
 		if (errno == ECANCELED) /* answered by others */
@@ -244,12 +210,8 @@ exchange_end(struct exchange *x, int is_gone)
 		x->why = strerror(errno);
 	}
 	if (rc < 0)
-		status = STATUS_GONE;
-	us = clock_us() - x->conn->accepted_us;
-	if (!x->conn->is_probe) {
-		count_exchange(x, status, us);
-		access_line(x, status, us);
-	}
+		status = ACCESS_GONE;
+	exchange_log(x, status);
 out:
 	response_end(&response);
 	request_end(&request);

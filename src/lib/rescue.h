@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of the connection that a dead (or expired) worker held.  The
+ * What becomes of the connection that a dead (or hung) worker held.  The
  * slot's state word tells what was on it; everything here is done by the
  * guardian, which shares the worker's descriptors.
  */
@@ -12,7 +12,7 @@
 enum rescue {
 	RESCUE_NOTHING, /* no connection, or it is settled */
 	RESCUE_UNREAD,	/* the next worker serves slot->fd from its start */
-	RESCUE_REPLAY	/* the next worker runs the captured request again */
+	RESCUE_CAPTURED /* the next worker goes on with what is captured */
 };
 
 /* Settle the connection of a dead worker.  listen_fd tells an accepted and
@@ -21,9 +21,10 @@ enum rescue {
  * unless it is handed on. May block for a moment while the front reads. */
 enum rescue rescue_dead(struct slot *s, int listen_fd, uint32_t replay_bytes);
 
-/* Past its deadline: take the request away from a living worker and answer
- * 504, or break a stream off.  Returns 1 when it was taken (the worker must
- * die), 0 when there was nothing to take. */
-int rescue_expired(struct slot *s);
+/* Take the request away from a living worker, which is stopped, and answer
+ * status (504 counts as expired, all else as lost) for the reason given; or
+ * break a stream off.  Returns 1 when it was taken (the worker must die), 0
+ * when there was nothing to take. */
+int rescue_take(struct slot *s, int status, const char *why);
 
 #endif

@@ -293,6 +293,8 @@ head_build(const struct nds_response *res, int64_t length)
 {
 	static struct head head;
 
+	atomic_store_explicit(&res->conn->slot->answer_status,
+	    (uint32_t)res->status, memory_order_relaxed);
 	head.used = 0;
 	head_text(&head, "Status: ");
 	head_number(&head, (uint64_t)res->status);

@@ -244,7 +244,7 @@ serve_resumed(struct worker *w)
 	struct conn c;
 
 	conn_resume(&c, w->slot, (int)w->settings.request_timeout_ms);
-	if (w->resume == RESCUE_REPLAY)
+	if (w->resume == RESCUE_CAPTURED)
 		return serve_open(w, &c, conn_replay(&c));
 	return serve_open(w, &c, conn_read(&c));
 }

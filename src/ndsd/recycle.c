@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ndsd/recycle.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
 #include "base/log.h"
+#include "base/resident.h"
 #include "ndsd/supervisor.h"
 
 #define RECYCLE_EVERY_MS 1000
@@ -15,24 +13,6 @@ recycle_limit(int64_t max_requests, uint32_t place, int32_t pid)
 	uint32_t mixed = (place + 1) * 2654435761u ^ (uint32_t)pid * 40503u;
 
 	return max_requests + max_requests * (mixed % 101) / 1000;
-}
-
-/* Resident bytes of a process; 0 when it cannot be told. */
-static int64_t
-resident(int32_t pid)
-{
-	char path[48];
-	long long pages = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-	file = fopen(path, "re");
-	if (file == NULL)
-		return 0;
-	if (fscanf(file, "%*s %lld", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return pages * sysconf(_SC_PAGESIZE);
 }
 
 static int
@@ -49,7 +29,7 @@ is_worn(const struct slot_process *s, const struct pool_place *at,
 			  at->pid))
 		return 1;
 	return set->max_rss_bytes > 0 &&
-	    resident(pid > 0 ? pid : at->pid) > set->max_rss_bytes;
+	    resident_bytes(pid > 0 ? pid : at->pid) > set->max_rss_bytes;
 }
 
 void

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 
@@ -38,7 +39,7 @@ enum slot_state {
 	SLOT_SENDING,	/* the answer is finished and kept, may be on its way */
 	SLOT_SENT,	/* the answer is out; fd about to be closed */
 	SLOT_EXPIRED,	/* past its deadline; no longer the worker's */
-	SLOT_STREAMING	/* bytes of an unfinished answer are out */
+	SLOT_STREAMING	/* bytes of an unfinished answer may be out */
 };
 
 /* Upper edges of the latency histogram in microseconds; one more bucket
@@ -51,6 +52,8 @@ enum slot_state {
 /* Of the request that a slot holds. */
 #define SLOT_PROBE 1u /* came by ORDER_PROBE */
 #define SLOT_ONCE 2u  /* its handler may have done what must not be repeated */
+#define SLOT_RESUMED 4u /* its reading was gone on with after a death */
+#define SLOT_COUNTED 8u /* it stands in the counters and in the log */
 
 #define SLOT_MAGIC 0x5344534eu /* "NSDS" */
 #define SLOT_VERSION 1
@@ -72,6 +75,17 @@ struct slot_counters {		     /* all only ever grow */
 	_Atomic uint64_t delivered; /* finished answers it settled */
 	_Atomic uint64_t lost;	    /* answered 502, or broken off */
 	_Atomic uint64_t expired;   /* taken away at their deadline: 504 */
+};
+
+/* One direction of a connection.  It moves by sendmmsg(2) and recvmmsg(2) alone,
+ * because those note in memory how much has moved before they return: no death
+ * comes between the moving of bytes and the note. See lib/transfer.h. */
+struct slot_transfer {
+	_Atomic uint64_t done;	    /* bytes, as the worker has counted them */
+	_Atomic uint64_t from;	    /* done, when the last call began */
+	_Atomic uint64_t goal;	    /* done, once all of it is; 0 = not known */
+	_Atomic uint32_t wanted;    /* bytes that the last call was given */
+	struct mmsghdr call;	    /* msg_len: bytes that it has moved */
 };
 
 struct slot {
@@ -105,6 +119,11 @@ struct slot {
 	_Alignas(64) _Atomic uint64_t ring_head; /* written by the worker */
 	_Atomic uint32_t ring_poked; /* the worker has asked to be emptied */
 	_Alignas(64) _Atomic uint64_t ring_tail; /* written by ndsd */
+
+	/* Written by the worker. */
+	_Alignas(64) struct slot_transfer in; /* what the capture took */
+	struct slot_transfer out;	      /* the answer */
+	_Atomic uint32_t answer_status;	      /* of HTTP; 0 = none yet */
 };
 
 #define POOL_MAGIC 0x4244534eu /* "NSDB" */

@@ -90,21 +90,41 @@ pairs_length(struct pairs *p, int first)
 	return length;
 }
 
+/* Go over so many bytes; the first of them, as far as there is room, to out. */
 static int
-pairs_skip(struct pairs *p, int64_t bytes)
+pairs_take(struct pairs *p, int64_t bytes, char *out, size_t room)
 {
-	size_t step;
+	size_t step, kept;
 
 	while (bytes > 0) {
 		if (!pairs_more(p))
 			return -1;
 		step = p->content_left < (uint64_t)bytes ? p->content_left :
 		    (size_t)bytes;
+		kept = step < room ? step : room;
+		if (kept > 0)
+			memcpy(out, p->buf + p->at, kept);
+		out += kept;
+		room -= kept;
 		p->at += step;
 		p->content_left -= step;
 		bytes -= (int64_t)step;
 	}
 	return 0;
+}
+
+/* The lengths of the next pair: 1, 0 at the end, -1 when it ends in them. */
+static int
+pairs_next(struct pairs *p, int64_t *name, int64_t *value)
+{
+	int first = pairs_byte(p);
+
+	if (first < 0)
+		return 0;
+	*name = pairs_length(p, first);
+	first = *name < 0 ? -1 : pairs_byte(p);
+	*value = first < 0 ? -1 : pairs_length(p, first);
+	return *value < 0 ? -1 : 1;
 }
 
 static int
@@ -113,16 +133,37 @@ pairs_valid(const struct wire_scan *s, const uint8_t *buf)
 	struct pairs p = {.buf = buf, .at = s->params_at,
 	    .end = s->params_end};
 	int64_t name, value;
-	int first;
+	int found;
 
-	while ((first = pairs_byte(&p)) >= 0) {
-		name = pairs_length(&p, first);
-		first = name < 0 ? -1 : pairs_byte(&p);
-		value = first < 0 ? -1 : pairs_length(&p, first);
-		if (value < 0 || pairs_skip(&p, name + value) < 0)
+	while ((found = pairs_next(&p, &name, &value)) > 0)
+		if (pairs_take(&p, name + value, NULL, 0) < 0)
 			return 0;
+	return found == 0;
+}
+
+int64_t
+wire_param(const struct wire_scan *s, const uint8_t *buf, const char *wanted,
+    char *out, size_t room)
+{
+	struct pairs p = {.buf = buf, .at = s->params_at,
+	    .end = s->params_end};
+	int64_t name, value, wanted_bytes = (int64_t)strlen(wanted);
+	char at[64];
+
+	while (pairs_next(&p, &name, &value) > 0) {
+		if (pairs_take(&p, name, at, sizeof(at)) < 0)
+			return -1;
+		if (name != wanted_bytes || name > (int64_t)sizeof(at) ||
+		    memcmp(at, wanted, (size_t)name) != 0) {
+			pairs_take(&p, value, NULL, 0);
+			continue;
+		}
+		if (pairs_take(&p, value, out, room - 1) < 0)
+			return -1;
+		out[value < (int64_t)room ? value : (int64_t)room - 1] = '\0';
+		return value;
 	}
-	return 1;
+	return -1;
 }
 
 /* ---- requests ----------------------------------------------------------- */

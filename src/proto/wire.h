@@ -70,6 +70,12 @@ struct wire_scan {
 enum wire_verdict wire_scan(struct wire_scan *scan, const uint8_t *buf,
     size_t bytes, size_t params_max);
 
+/* The value of a name in the PARAMS of a request whose scan has found their
+ * end, cut to what out has room for and terminated.  Returns its bytes before
+ * the cut, or -1 when the name is not there. */
+int64_t wire_param(const struct wire_scan *scan, const uint8_t *buf,
+    const char *name, char *out, size_t room);
+
 /* A walk over the STDIN records of one request, which may come in pieces cut
  * anywhere.  Zero it and set request_id to begin. */
 struct wire_body {

@@ -62,7 +62,8 @@ conn_stream_end(struct conn *c, int ok)
 /* ---- helpers ------------------------------------------------------------- */
 
 static struct nds_response res;
-static struct conn conn;
+static struct slot slot;
+static struct conn conn = {.slot = &slot};
 
 static void
 begin(void)

@@ -236,6 +236,24 @@ START_TEST(checks_the_lengths_of_pairs)
 }
 END_TEST
 
+START_TEST(finds_a_parameter_wherever_its_records_are_cut)
+{
+	struct wire_scan s;
+	char value[4];
+
+	valid();
+	ck_assert_int_eq(scan(&s), WIRE_WHOLE);
+	ck_assert_int_eq(wire_param(&s, raw, "REQUEST_METHOD", value,
+	    sizeof(value)), 3);
+	ck_assert_str_eq(value, "GET");
+	ck_assert_int_eq(wire_param(&s, raw, "k", value, 2), 2);
+	ck_assert_str_eq(value, "v");
+	ck_assert_int_eq(wire_param(&s, raw, "REQUEST", value,
+	    sizeof(value)), -1);
+	ck_assert_int_eq(wire_param(&s, raw, "none", value, 1), -1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -258,6 +276,7 @@ main(void)
 	tcase_add_test(t, stays_refused);
 	tcase_add_loop_test(t, checks_the_lengths_of_pairs, 0,
 	    (int)(sizeof(pairs) / sizeof(pairs[0])));
+	tcase_add_test(t, finds_a_parameter_wherever_its_records_are_cut);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

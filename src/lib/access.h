@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of a request in the books: the slot's counters and its access line,
+ * the same whether its worker or the guardian has settled it.
+ */
+#ifndef LIB_ACCESS_H
+#define LIB_ACCESS_H
+
+#include <stdint.h>
+
+#include "lib/ident.h"
+#include "proto/board.h"
+
+#define ACCESS_GONE 499 /* in the log alone: nobody was there to answer */
+
+struct access {
+	const char *request_id;
+	const struct ident_trace *trace;
+	const char *method, *path, *client; /* "" = not known */
+	const char *error;		    /* what went wrong, NULL = nothing */
+	int status;
+	int broken; /* an answer that ended before it was whole */
+	uint64_t body_bytes;		 /* of the answer, for the line */
+	uint64_t received_bytes, sent_bytes; /* framing included */
+	int64_t us;			 /* from accept to now */
+};
+
+/* Count it and write its line, by the slot's flags only once. Never blocks. */
+void access_end(struct slot *slot, const struct access *a);
+
+#endif
