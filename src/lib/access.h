@@ -17,7 +17,7 @@ struct access {
 	const char *request_id;
 	const struct ident_trace *trace;
 	const char *method, *path, *client; /* "" = not known */
-	const char *error;		    /* what went wrong, NULL = nothing */
+	const char *error; /* what went wrong, NULL = nothing */
 	int status;
 	int broken; /* an answer that ended before it was whole */
 	uint64_t body_bytes;		 /* of the answer, for the line */

@@ -87,8 +87,8 @@ split(void)
 #endif
 }
 
-/* When memory gets short the kernel shall take the one that can be replaced, and
- * neither the guardian nor ndsd. */
+/* When memory gets short the kernel shall take the one that can be replaced,
+ * and neither the guardian nor ndsd. */
 static void
 volunteer(void)
 {

@@ -30,7 +30,7 @@ handle_probe(struct nds_request *req, struct nds_response *res)
 	return nds_text(res, 200, "ok\n");
 }
 
-/* ---- the access line ------------------------------------------------------ */
+/* ---- the access line ----------------------------------------------------- */
 
 /* The path as far as it was understood, else as it came. */
 static const char *

@@ -81,7 +81,7 @@ find_unnoted(int listen_fd)
 	return search.found;
 }
 
-/* A handler may have closed the number and opened a file of its own under it. */
+/* A handler may have closed the number and opened a file of its own there. */
 static int
 is_connection(struct slot *s, int fd, int listen_fd)
 {

@@ -18,12 +18,12 @@ enum wire_verdict settle_scan(struct slot *s, struct wire_scan *scan);
  * has named it: s->request_id is terminated and not empty from here on. */
 void settle_name(struct slot *s);
 
-/* Answer status (502, 504) with a problem document that says why.  Never a bare
- * end as long as the request's number is known: a front would take that for
- * leave to try a poison request again. */
+/* Answer status (502, 504) with a problem document that says why.  Never a
+ * bare end as long as the request's number is known: a front would take that
+ * for leave to try a poison request again. */
 void settle_problem(struct slot *s, int fd, int status, const char *why);
 
-/* End an answer of which a part is out such that no front takes it for whole. */
+/* End an answer of which a part is out; no front takes it for whole then. */
 void settle_broken(struct slot *s, int fd, const char *why);
 
 /* Send what is not yet out of the kept answer. */

@@ -77,9 +77,10 @@ struct slot_counters {		     /* all only ever grow */
 	_Atomic uint64_t expired;   /* taken away at their deadline: 504 */
 };
 
-/* One direction of a connection.  It moves by sendmmsg(2) and recvmmsg(2) alone,
- * because those note in memory how much has moved before they return: no death
- * comes between the moving of bytes and the note. See lib/transfer.h. */
+/* One direction of a connection.  It moves by sendmmsg(2) and recvmmsg(2)
+ * alone, because those note in memory how much has moved before they return:
+ * no death comes between the moving of bytes and the note. See
+ * lib/transfer.h. */
 struct slot_transfer {
 	_Atomic uint64_t done;	    /* bytes, as the worker has counted them */
 	_Atomic uint64_t from;	    /* done, when the last call began */

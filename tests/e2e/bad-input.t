@@ -51,7 +51,7 @@ counted "another role" --role 2
 counted "a first record that is not BEGIN_REQUEST" --first-type 5
 counted "request id 0" --id 0
 counted "another id on the body" --method POST --body abc --stdin-id 9
-counted "a management record first" --management 9
+counted "a management record first (hazard 8)" --management 9
 counted "a lone management record" --raw hex:0109000000000000
 counted "an unknown management type" --management 77
 counted "PARAMS whose lengths run over the end" \
@@ -91,7 +91,7 @@ closes "a byte a second" --byte-every 1000
 
 # ---- slow but right
 ask --byte-by-byte --method POST --path /_diag/echo --body-size 300 "$app"
-is "a byte at a time is served" "$status_code" 200
+is "a byte at a time is served (hazard 8)" "$status_code" 200
 like "with the whole body" "$answer" '300'
 for at in 3 8 20 60 120; do
 	ask --pause-at "$at" --method POST --path /_diag/echo --body-size 99 \

@@ -19,7 +19,7 @@ before=$(workers)
 from=$(now_ms)
 ask --path /_diag/hang --header "X-Request-Id: hung-1" --timeout 20000 "$app"
 took=$(($(now_ms) - from))
-is "a request past its deadline is answered 504" "$status_code" 504
+is "a request past its deadline is answered 504 (hazard 1)" "$status_code" 504
 ok "at its deadline ($took ms)" \
     test "$took" -ge 1950 -a "$took" -lt $((2000 + 250 * scale))
 like "as a problem with its id" "$answer" '"request_id":"hung-1"'
@@ -34,7 +34,7 @@ is "it is counted" "$(counted expired)" 1
 # ---- what must not be run again
 ask --method POST --path /_diag/crash --query signal=9 \
     --header "X-Request-Id: once-1" "$app"
-is "a POST that kills its worker is answered 502" "$status_code" 502
+is "a POST that kills its worker is answered 502 (hazard 25)" "$status_code" 502
 like "with its id" "$answer" '"request_id":"once-1"'
 is "and was run once" "$(counted replayed)" 0
 wait_until 5 whole
@@ -46,7 +46,7 @@ stream=$!
 wait_until 5 has_busy
 kill -KILL "$(busy_worker)"
 wait "$stream"
-unlike "a stream whose worker died does not end as if whole" \
+unlike "a stream whose worker died does not end as if whole (hazard 4)" \
     "$(<"$tmp/stream")" '^end 0'
 wait_until 5 whole
 
@@ -61,9 +61,13 @@ while ! gone "$crowd" && [ "$deaths" -lt 40 ]; do
 	wait_until 5 replaced
 done
 wait "$crowd"
-is "$deaths deaths under load cost none of 4000 requests" \
+is "$deaths deaths under load cost none of 4000 requests (hazard 1)" \
     "$(sed -n 's/^whole //p' "$tmp/many")" 4000
 is "nor was one of them a 5xx" "$(counted status_5xx)" 3
+
+is "the statuses add up to the requests" \
+    "$(field '.counters|[.status_1xx,.status_2xx,.status_3xx,.status_4xx,.status_5xx]|add')" \
+    "$(counted requests)"
 
 # ---- the guardian itself
 peer --path /_diag/work --query ms=1000 --timeout 20000 "$app" \

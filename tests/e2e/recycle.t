@@ -32,4 +32,27 @@ ok "workers beyond APP_MAX_RSS are replaced" wait_until 10 all_new
 ask "$app"
 is "while others answer" "$status_code" 200
 stop_is 0 "it stops then"
+
+# ---- by memory within one request
+export APP_MAX_RSS=40m APP_WORKERS=1
+ndsd_start -- "$(program tests/peer/hazard-responder)" plain
+worker=$(workers)
+guardian=$(field '.workers[0].guardian_pid')
+adj=$(<"/proc/$guardian/oom_score_adj")
+want=$((adj + 500 > 1000 ? 1000 : adj + 500))
+is "a worker volunteers to be killed when memory gets short (hazard 7)" \
+    "$(<"/proc/$worker/oom_score_adj")" "$want"
+from=$(now_ms)
+ask --path /grow --header "X-Request-Id: grown-1" "$app"
+took=$(($(now_ms) - from))
+is "a request beyond twice APP_MAX_RSS is answered 502 (hazard 7)" \
+    "$status_code" 502
+like "with its id and the reason" "$answer" \
+    'more memory than it may","request_id":"grown-1"'
+ok "long before its deadline ($took ms)" test "$took" -lt $((1000 * scale))
+is "and is not run again" "$(field .counters.replayed)" 0
+is "it counts as lost" "$(field .counters.lost)" 1
+ok "the next worker serves" wait_until 5 asks 200 --path /fds "$app"
+is "under the same guardian" "$(field '.workers[0].guardian_pid')" "$guardian"
+stop_is 0 "it stops with that"
 done_testing

@@ -30,7 +30,7 @@ spawn-fcgi -n -s "$own" -- "$(command -v valgrind)" --quiet \
     "$responder" >"$tmp/served.log" 2>&1 </dev/null &
 served=$!
 pids+=("$served")
-ok "a responder serves under valgrind" wait_until 20 asks 200 "$own"
+ok "a responder serves under valgrind (hazard 10)" wait_until 20 asks 200 "$own"
 ask --path /_diag/echo --method POST --body-size 100000 "$own"
 is "a body is read" "$status_code" 200
 ask --path /_diag/bytes --query n=300000 "$own"

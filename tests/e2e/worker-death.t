@@ -53,7 +53,7 @@ peer --many 2 --repeat 1000 "$app" >"$tmp/many" 2>&1 &
 crowd=$!
 read -r victim _ <<<"$(workers)"
 ask --path /_diag/crash --query signal=11 "$app"
-is "a request that kills its worker is answered 502" "$status_code" 502
+is "a request that kills its worker is answered 502 (hazard 25)" "$status_code" 502
 like "whole" "$answer" '^end 0'
 wait "$crowd"
 is "others are answered meanwhile" "$(sed -n 's/^whole //p' "$tmp/many")" 2000
@@ -68,7 +68,7 @@ flight=$!
 wait_until 5 has_busy
 kill -KILL "$(busy_worker)"
 wait "$flight"
-like "a GET whose worker was killed is answered" "$(<"$tmp/flight")" '^status 200'
+like "a GET whose worker was killed is answered (hazard 2)" "$(<"$tmp/flight")" '^status 200'
 wait_until 5 whole
 
 # Descriptors of the dead are given back.

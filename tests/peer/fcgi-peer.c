@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 struct tally {
-	atomic_int whole, partial, refused, status[600];
+	atomic_int whole, partial, refused, nonsense, wrong_id, status[600];
 };
 
 static const struct option options[] = {
@@ -39,6 +39,7 @@ static const struct option options[] = {
 	{"cut-at", 1, NULL, 'c'}, {"cut", 1, NULL, 'C'},
 	{"never-read", 0, NULL, 'n'}, {"timeout", 1, NULL, 'T'},
 	{"many", 1, NULL, 'N'}, {"repeat", 1, NULL, 'x'},
+	{"ids", 0, NULL, 'D'}, {"close-at-end", 0, NULL, 'F'},
 	{NULL, 0, NULL, 0}};
 
 static void
@@ -145,6 +146,8 @@ option_sending(struct peer *p, int key, const char *value)
 	case 'T': p->timeout_ms = (int)number(value); break;
 	case 'N': p->many = (int)number(value); break;
 	case 'x': p->repeat = (int)number(value); break;
+	case 'D': p->ids = 1; break;
+	case 'F': p->close_at_end = 1; break;
 	default: return 0;
 	}
 	return 1;
@@ -192,12 +195,40 @@ print_answer(const struct peer *p, const struct answer *a)
 	printf("closed %s\n", p->closed);
 }
 
+/* An id for this request alone; name has room for 64. */
+static void
+name_it(struct peer *p, char *name)
+{
+	static unsigned turn;
+
+	snprintf(name, 64, "HTTP_X_REQUEST_ID=peer-%d-%u", (int)getpid(),
+	    turn++);
+	pair(p, name);
+	memset(&p->out, 0, sizeof(p->out));
+	if (build_request(p) < 0)
+		exit(2);
+}
+
+/* Does its answer bear it? */
+static int
+is_named(const struct answer *a, const char *name)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "X-Request-Id: %s\r\n",
+	    strchr(name, '=') + 1);
+	return a->out.used == 0 || strstr((char *)a->out.data, line) != NULL;
+}
+
 static int
 one(const struct peer *what, struct tally *tally)
 {
 	struct peer p = *what;
 	struct answer a;
+	char name[64];
 
+	if (p.ids)
+		name_it(&p, name);
 	if (play(&p) < 0) {
 		atomic_fetch_add(&tally->refused, 1);
 		return 3;
@@ -206,8 +237,14 @@ one(const struct peer *what, struct tally *tally)
 	if (a.status > 0 && a.status < 600)
 		atomic_fetch_add(&tally->status[a.status], 1);
 	atomic_fetch_add(a.ended ? &tally->whole : &tally->partial, 1);
+	if (a.nonsense)
+		atomic_fetch_add(&tally->nonsense, 1);
+	if (p.ids && !is_named(&a, name))
+		atomic_fetch_add(&tally->wrong_id, 1);
 	if (what->many == 0)
 		print_answer(&p, &a);
+	if (p.ids)
+		free(p.out.data);
 	free(p.in.data);
 	free(a.out.data);
 	free(a.err.data);
@@ -230,6 +267,9 @@ many(const struct peer *what, struct tally *tally)
 		;
 	printf("whole %d\npartial %d\nrefused %d\n", tally->whole,
 	    tally->partial, tally->refused);
+	if (what->ids)
+		printf("nonsense %d\nwrong-id %d\n", tally->nonsense,
+		    tally->wrong_id);
 	for (int i = 0; i < 600; i++)
 		if (tally->status[i] > 0)
 			printf("status %d %d\n", i, tally->status[i]);

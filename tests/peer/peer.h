@@ -55,6 +55,8 @@ struct peer {
 	int never_read;
 	int timeout_ms; /* of one whole connection */
 	int many, repeat;
+	int ids;	  /* 1: each request has an id of its own */
+	int close_at_end; /* 1: close at END_REQUEST, as fronts do */
 
 	/* what came of it */
 	struct buffer out, more, in;

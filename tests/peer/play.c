@@ -66,6 +66,19 @@ connect_tcp(const char *address)
 	return fd;
 }
 
+/* A whole END_REQUEST record stands at the end of what has come: 8 + 8 bytes
+ * without padding, as this server sends it. */
+static int
+at_end(const struct buffer *in)
+{
+	const uint8_t *last;
+
+	if (in->used < 16)
+		return 0;
+	last = in->data + in->used - 16;
+	return last[0] == 1 && last[1] == PEER_END && last[5] == 8;
+}
+
 /* Read what is there. Returns 0 while the connection lives. */
 static int
 take(struct peer *p, int fd)
@@ -75,7 +88,10 @@ take(struct peer *p, int fd)
 
 	if (got > 0) {
 		buffer_add(&p->in, block, (size_t)got);
-		return 0;
+		if (!p->close_at_end || !at_end(&p->in))
+			return 0;
+		p->closed = "here";
+		return -1;
 	}
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;

@@ -6,6 +6,7 @@
 #include "lib/rescue.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -298,6 +299,22 @@ START_TEST(a_stream_that_is_all_out_is_whole)
 }
 END_TEST
 
+START_TEST(what_did_not_come_off_the_listener_is_not_written_to)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&at,
+	    sizeof(at.sun_family)), 0); /* any abstract name */
+	kept(0);
+	ck_assert_int_eq(rescue_dead(slot, listener, REPLAY_BYTES),
+	    RESCUE_NOTHING);
+	ck_assert_int_eq(recv(front, got, 1, MSG_DONTWAIT), -1);
+	ck_assert_uint_eq(slot->count.lost, 1);
+	close(listener);
+}
+END_TEST
+
 /* ---- taken from a living one --------------------------------------------- */
 
 START_TEST(an_overdue_one_is_answered_504)
@@ -346,6 +363,7 @@ main(void)
 	tcase_add_test(t, a_stream_between_two_records_is_broken_off);
 	tcase_add_test(t, a_stream_within_a_record_is_only_closed);
 	tcase_add_test(t, a_stream_that_is_all_out_is_whole);
+	tcase_add_test(t, what_did_not_come_off_the_listener_is_not_written_to);
 	tcase_add_test(t, an_overdue_one_is_answered_504);
 	tcase_add_test(t, a_finished_one_is_not_taken);
 	suite_add_tcase(suite, t);
