@@ -84,10 +84,13 @@ ok "what a request brings stands in its slot" wait_until 5 kept
 kill "$client"
 wait "$client" 2>/dev/null
 wait_until 5 one
+is "and is wiped when it is given up" "$(secrets xyzzy-)" 0
 ask --method POST --path /fds --body xyzzy-2 "$app"
+wait_until 5 one
+is "or when it is answered" "$(secrets xyzzy-)" 0
 ask --header "Cookie: xyzzy-3" --path /segv "$app"
 wait_until 5 one
-is "and is wiped when the request has ended" "$(secrets xyzzy-)" 0
+is "or when the guardian has answered it" "$(secrets xyzzy-)" 0
 sum='.counters|[.status_1xx,.status_2xx,.status_3xx,.status_4xx,.status_5xx]|add'
 is "the sum of the statuses is the sum of the requests" "$(field "$sum")" \
     "$(counted requests)"
@@ -110,9 +113,11 @@ unset APP_REQUEST_TIMEOUT
 ndsd_start -- "$hazard" many-fds
 ask --path /fds "$app"
 like "400 descriptors are open at the split" "$answer" '^body open 400'
+guardian=$(field '.workers[0].guardian_pid')
 ask --path /second "$app"
 ask --path /fds "$app"
 like "and all of them after a death (hazard 14)" "$answer" '^body open 400'
+is "under the same guardian" "$(field '.workers[0].guardian_pid')" "$guardian"
 stop_is 0 "it stops with them"
 
 # ---- no guardian
