@@ -77,9 +77,11 @@ secrets() {
 	done | awk '{ n += $1 } END { print n }'
 }
 kept() { [ "$(secrets xyzzy-1)" -gt 0 ]; }
-peer --header "Cookie: xyzzy-1" --method POST --path /again --body-size 3000 \
-    --pause-at 2000 --timeout 20000 "$app" >/dev/null <>"$tmp/never" &
+"$(program tests/peer/fcgi-peer)" --header "Cookie: xyzzy-1" --method POST \
+    --path /again --body-size 3000 --pause-at 2000 --timeout 20000 "$app" \
+    >/dev/null <>"$tmp/never" &
 client=$!
+pids+=("$client")
 ok "what a request brings stands in its slot" wait_until 5 kept
 kill "$client"
 wait "$client" 2>/dev/null
