@@ -33,6 +33,8 @@ each() { # FRONT URL
 	wait "$client"
 	unlike "$1: a broken answer is not whole (hazard 4)" \
 	    "$(head -n 1 "$tmp/codes")" '^200 23'
+	like "$1: its connection is closed at once" "$(<"$tmp/curl.err")" \
+	    '^curl: \((18|52)\)'
 	unlike "$1: nor is another spliced into it" "$(<"$tmp/first")" version
 	like "$1: the next has its own" "$(<"$tmp/second")" '^\{"version"'
 	wait_until 5 whole
