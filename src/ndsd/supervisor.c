@@ -396,6 +396,8 @@ supervisor_run(const struct options *options, int store_fd)
 	struct nds_error err;
 
 	prctl(PR_SET_NAME, "ndsd-supervisor");
+	/* a stopped one would hold the lock, and never see that EOF */
+	prctl(PR_SET_PDEATHSIG, SIGCONT);
 	if (sup == NULL) {
 		log_error("cannot start the supervisor");
 		return EXIT_REFUSED;
