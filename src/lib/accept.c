@@ -97,6 +97,7 @@ order_obey(struct acceptor *a, const struct order *order, int fd)
 {
 	if (order->type == ORDER_PROBE && fd >= 0) {
 		a->probe_fd = fd;
+		a->proved = 1;
 		return;
 	}
 	if (order->type == ORDER_RETIRE)
@@ -211,6 +212,7 @@ accept_open(struct acceptor *a, struct worker *w, struct nds_error *err)
 	    (w->control_fd >= 0 &&
 	    watch(a->epoll_fd, w->control_fd, EPOLLIN) < 0))
 		return error_sys(err, "cannot wait for connections");
+	a->proved = w->control_fd < 0 || w->successor;
 	signals_take(a);
 	if (w->leaving)
 		retire(a);
@@ -275,6 +277,16 @@ accept_failed(struct acceptor *a)
 	return 0; /* ECONNABORTED and its like: one connection, gone again */
 }
 
+/* The readiness request comes first: a long one, taken before it, would let
+ * the start run into its deadline and die of it. */
+static void
+await_proof(struct acceptor *a)
+{
+	glance(a, IDLE_MS);
+	if (a->retiring || a->worker->control_fd < 0)
+		a->proved = 1;
+}
+
 int
 accept_next(struct acceptor *a, int *is_probe)
 {
@@ -292,6 +304,10 @@ accept_next(struct acceptor *a, int *is_probe)
 		}
 		if (a->retiring && clock_ms() >= a->leave_ms)
 			return -1;
+		if (!a->proved) {
+			await_proof(a);
+			continue;
+		}
 		fd = accept4(a->worker->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			return fd < LOW_FDS ? move_up(fd) : fd;

@@ -18,6 +18,7 @@ struct acceptor {
 	int epoll_fd;
 	int probe_fd;	      /* came with ORDER_PROBE, -1 = none */
 	sigset_t open_mask;   /* signals during a wait */
+	int proved;	      /* 0: nothing before ndsd's readiness request */
 	int retiring;	      /* empty the queue, then leave */
 	int failed;	      /* the listener is broken */
 	int orphaned;	      /* ndsd has been here and is gone */

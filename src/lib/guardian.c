@@ -380,5 +380,6 @@ guardian_run(struct worker *w)
 		if (g.pid < 0)
 			return serve_alone(&g, strerror(errno));
 		w->resume = bury(&g, wait_dead(&g));
+		w->successor = 1;
 	}
 }

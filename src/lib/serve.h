@@ -31,6 +31,7 @@ struct worker {
 	struct place place;
 
 	/* What a dead worker of this slot left to its successor. */
+	int successor; /* of a worker that died in this slot */
 	enum rescue resume;
 	int leaving; /* empty the queue and leave, as after ORDER_RETIRE */
 };
