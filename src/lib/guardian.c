@@ -105,14 +105,19 @@ volunteer(void)
 	fclose(file);
 }
 
-/* Should the guardian die, the worker finishes what it has and leaves. */
+/* Should the guardian die, the worker finishes what it has and leaves.  An
+ * order to leave waits until the worker has a handler for it. */
 static void
 worker_begin(struct guardian *g, pid_t guardian_pid)
 {
+	sigset_t mask = g->open_mask;
+
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGUSR1);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != guardian_pid)
 		raise(SIGTERM);
-	sigprocmask(SIG_SETMASK, &g->open_mask, NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	volunteer();
 	atomic_store(&g->worker->slot->worker_pid, (int32_t)getpid());
 }
@@ -355,6 +360,7 @@ serve_alone(struct guardian *g, const char *why)
 	    why);
 	sigprocmask(SIG_SETMASK, &g->open_mask, NULL);
 	atomic_store(&g->worker->slot->guardian_pid, 0);
+	atomic_store(&g->worker->slot->worker_pid, (int32_t)getpid());
 	return serve_run(g->worker);
 }
 

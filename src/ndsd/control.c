@@ -184,7 +184,7 @@ static void
 verb_scale(struct control_client *c, const char *arg)
 {
 	struct nds_error err;
-	int64_t wanted;
+	int64_t wanted = 0;
 
 	if (arg == NULL ||
 	    num_whole(arg, 1, BOARD_SLOTS_MAX / 2, &wanted) < 0)
@@ -193,6 +193,7 @@ verb_scale(struct control_client *c, const char *arg)
 		control_refuse(c, err.text);
 	else
 		c->wait = CONTROL_SCALED;
+	c->wanted = (uint32_t)wanted;
 }
 
 static void
@@ -293,28 +294,63 @@ peer_allowed(int fd)
 	return 0;
 }
 
+/* A free place; if there is none, that of whoever has been silent longest. */
 static struct control_client *
 client_place(struct control *control)
 {
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
-		if (control->client[i].watch.fd < 0)
-			return &control->client[i];
-	return NULL;
+	struct control_client *silent = NULL;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *c = &control->client[i];
+
+		if (c->watch.fd < 0)
+			return c;
+		if (c->wait == CONTROL_NOTHING &&
+		    (silent == NULL || c->since_ms < silent->since_ms))
+			silent = c;
+	}
+	if (silent != NULL)
+		control_drop(silent);
+	return silent;
+}
+
+/* Out of descriptors or memory: who waits there would wake us for ever, so
+ * nobody is listened to until the next tick. */
+static void
+listener_pause(struct control *control, struct supervisor *sup)
+{
+	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+		return;
+	if (!control->starved)
+		log_warn("control: cannot accept");
+	control->starved = 1;
+	loop_del(&sup->loop, &control->listener);
+}
+
+void
+control_listen(struct supervisor *sup)
+{
+	if (sup->control.listener.fd < 0)
+		loop_add(&sup->loop, &sup->control.listener, sup->control_fd,
+		    EPOLLIN);
 }
 
 static void
 listener_ready(void *arg, uint32_t events)
 {
 	struct supervisor *sup = arg;
-	struct control_client *c = client_place(&sup->control);
+	struct control_client *c;
 	int fd = accept4(sup->control_fd, NULL, NULL,
 	    SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		listener_pause(&sup->control, sup);
 		return;
-	if (c == NULL || !peer_allowed(fd) ||
-	    loop_add(&sup->loop, &c->watch, fd, EPOLLIN) < 0) {
+	}
+	sup->control.starved = 0;
+	c = peer_allowed(fd) ? client_place(&sup->control) : NULL;
+	if (c == NULL || loop_add(&sup->loop, &c->watch, fd, EPOLLIN) < 0) {
 		close(fd);
 		return;
 	}
@@ -322,7 +358,7 @@ listener_ready(void *arg, uint32_t events)
 }
 
 void
-control_open(struct supervisor *sup, int listen_fd)
+control_open(struct supervisor *sup)
 {
 	struct control *control = &sup->control;
 
@@ -335,5 +371,5 @@ control_open(struct supervisor *sup, int listen_fd)
 	control->listener = (struct watch){.fd = -1,
 	    .ready = listener_ready,
 	    .arg = sup};
-	loop_add(&sup->loop, &control->listener, listen_fd, EPOLLIN);
+	control_listen(sup);
 }

@@ -2,7 +2,8 @@
 /*
  * The control socket's server (see proto/control.h).  Clients are served by
  * the supervisor's loop without ever waiting for one: a silent client costs a
- * place in a small table for ten seconds and blocks nobody.
+ * place in a small table for ten seconds, or until another needs it, and blocks
+ * nobody.
  */
 #ifndef NDSD_CONTROL_H
 #define NDSD_CONTROL_H
@@ -34,6 +35,7 @@ struct control_client {
 	struct watch watch; /* fd -1 = free place */
 	int64_t since_ms;
 	enum control_wait wait;
+	uint32_t wanted; /* SCALED: workers that it asked for */
 	int last_done; /* of the progress last told */
 	size_t in_bytes;
 	char in[CONTROL_REQUEST_MAX];
@@ -43,14 +45,25 @@ struct control_client {
 };
 
 struct control {
-	struct watch listener;
+	struct watch listener; /* fd -1 = pauses */
+	int starved; /* 1: the last accept failed, and was told */
 	struct control_client client[CONTROL_CLIENTS];
 };
 
-void control_open(struct supervisor *sup, int listen_fd);
+void control_open(struct supervisor *sup);
+
+/* Listen, unless we do; again after a pause for want of descriptors. */
+void control_listen(struct supervisor *sup);
 
 /* Tell progress, end waits that are over, drop the silent. */
 void control_tick(struct supervisor *sup, int64_t now_ms);
+
+/* Tell those who wait for a reload how it stands, before another begins. */
+void control_settle(struct supervisor *sup);
+
+/* Another supervisor is about to take over: tell those who have come and were
+ * not heard yet.  Who waits for something is not told. */
+void control_unheard(struct supervisor *sup);
 
 /* The service has stopped: answer those who wait for it. */
 void control_close(struct supervisor *sup);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ndsd/duties.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "ndsd/listen.h"
@@ -31,6 +33,20 @@ look_around(struct supervisor *sup, struct drain_seen *seen)
 }
 
 static void
+tell_killed(const struct slot_process *s, int32_t pid)
+{
+	int64_t ms = slot_request_ms(s, clock_ms());
+	char lost[128] = "";
+
+	if (ms > 0)
+		snprintf(lost, sizeof(lost),
+		    "; its request %.63s of %lldms is lost",
+		    s->map->request_id, (long long)ms);
+	log_warnx("worker %u (pid %d) outlives APP_SHUTDOWN_TIMEOUT, killed%s",
+	    s->number, pid, lost);
+}
+
+static void
 kill_all(struct supervisor *sup)
 {
 	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++) {
@@ -43,10 +59,7 @@ kill_all(struct supervisor *sup)
 			continue;
 		at->killed = 1;
 		sup->state->killed++;
-		log_warnx("worker %u (pid %d) outlives APP_SHUTDOWN_TIMEOUT, "
-			  "killed; its request of %lldms is lost",
-		    i, at->pid,
-		    (long long)slot_request_ms(&sup->slot[i], clock_ms()));
+		tell_killed(&sup->slot[i], at->pid);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -207,20 +209,31 @@ struct keeper_table {
 	int restarts, serials, item_count;
 };
 
+/* Behind the items: signals that the killed supervisor may not have heard. */
+struct keeper_unheard {
+	unsigned long long pending;
+	int serial[64];
+};
+
 static int
 table_write(const struct keeper *k)
 {
 	struct keeper_table head = {k->restarts, k->serials, k->item_count};
+	struct keeper_unheard unheard = {.pending = k->pending};
+	struct iovec parts[] = {{&head, sizeof(head)},
+	    {(void *)(uintptr_t)k->item,
+		sizeof(k->item[0]) * (size_t)k->item_count},
+	    {&unheard, sizeof(unheard)}};
 	int fd = memfd_create("nds-keeper", 0);
 
-	if (fd < 0 || write(fd, &head, sizeof(head)) != sizeof(head) ||
-	    write(fd, k->item, sizeof(k->item[0]) * (size_t)k->item_count) !=
-		(ssize_t)(sizeof(k->item[0]) * (size_t)k->item_count)) {
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	return fd;
+	memcpy(unheard.serial, k->serial, sizeof(unheard.serial));
+	if (fd >= 0 && writev(fd, parts, 3) ==
+		(ssize_t)(parts[0].iov_len + parts[1].iov_len +
+		    parts[2].iov_len))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 static void
@@ -261,6 +274,7 @@ keeper_open(struct keeper *k, struct nds_error *err)
 {
 	const char *text = getenv(KEEPER_ENV);
 	struct keeper_table head;
+	struct keeper_unheard unheard;
 	int fd = text != NULL ? atoi(text) : -1;
 	ssize_t bytes;
 
@@ -274,6 +288,11 @@ keeper_open(struct keeper *k, struct nds_error *err)
 	bytes = (ssize_t)(sizeof(k->item[0]) * (size_t)head.item_count);
 	if (pread(fd, k->item, (size_t)bytes, sizeof(head)) != bytes)
 		return error_set(err, "the table of what is kept is short");
+	if (pread(fd, &unheard, sizeof(unheard),
+		(off_t)(sizeof(head) + (size_t)bytes)) == sizeof(unheard)) {
+		k->pending = unheard.pending;
+		memcpy(k->serial, unheard.serial, sizeof(k->serial));
+	}
 	close(fd);
 	k->restarts = head.restarts;
 	k->serials = head.serials;

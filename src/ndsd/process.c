@@ -261,13 +261,26 @@ program_exec(const struct process_spec *spec)
 		execv(spec->path, spec->argv);
 }
 
+/* A supervisor that died before it could note our pid has a successor that may
+ * know nothing of us, and starts another. */
+static int
+is_unknown(const struct process_spec *spec, pid_t parent)
+{
+	return spec->pid != NULL && getppid() != parent &&
+	    atomic_load(spec->pid) != (int32_t)getpid();
+}
+
 /* Between fork and exec. */
 static void
-child_exec(const struct process_spec *spec, int control_fd, int output_fd)
+child_exec(const struct process *p, const struct process_spec *spec,
+    pid_t parent)
 {
+	int control_fd = p->child_control_fd, output_fd = p->child_output_fd;
 	int null_fd = -1;
 
 	setpgid(0, 0);
+	if (is_unknown(spec, parent))
+		_exit(0);
 	if (spec->pid != NULL)
 		atomic_store(spec->pid, (int32_t)getpid());
 	if (spec->listen_fd < 0)
@@ -311,10 +324,10 @@ pid_t
 process_start(struct process *p, const struct process_spec *spec,
     struct nds_error *err)
 {
-	pid_t pid = fork();
+	pid_t self = getpid(), pid = fork();
 
 	if (pid == 0)
-		child_exec(spec, p->child_control_fd, p->child_output_fd);
+		child_exec(p, spec, self);
 	if (pid < 0)
 		error_sys(err, "cannot start a %s: fork", p->name);
 	else

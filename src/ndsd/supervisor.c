@@ -129,6 +129,8 @@ supervisor_undrain(struct supervisor *sup, struct nds_error *err)
 int
 supervisor_reload(struct supervisor *sup, struct nds_error *err)
 {
+	/* who waits for the last one shall hear of that, not of this one */
+	control_settle(sup);
 	if (generation_reload(sup, err) < 0)
 		return -1;
 	supervisor_step(sup);

@@ -232,7 +232,7 @@ takeover_run(struct supervisor *sup, struct nds_error *err)
 	logs_open(&sup->logs, &sup->loop);
 	logs_format(&sup->logs, &sup->state->settings);
 	sup->born_ms = clock_ms();
-	control_open(sup, sup->control_fd);
+	control_open(sup);
 	adopt_all(&t);
 	if (t.upgrade_errno != UPGRADE_NONE) {
 		upgrade_answer(t.upgrade_client_fd, t.upgrade_errno);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,13 +105,16 @@ upgrade_begin(struct supervisor *sup, int client_fd, struct nds_error *err)
 	return 0;
 }
 
-/* From here on it is the keeper's: it ends us. */
+/* From here on it is the keeper's: it ends us, at whatever we do, so we do
+ * nothing. */
 static void
 hand_to_keeper(struct supervisor *sup)
 {
 	struct store_message m = {.type = STORE_UPGRADE};
+	struct pollfd keeper = {.fd = sup->store_fd};
 
 	log_info("upgrade: %s takes over", sup->upgrade.path);
+	control_unheard(sup);
 	logs_flush(&sup->logs);
 	if (sup->upgrade.client_fd >= 0)
 		store_put(sup->store_fd, UPGRADE_CLIENT,
@@ -118,6 +122,7 @@ hand_to_keeper(struct supervisor *sup)
 	sup->state->upgrades++;
 	atomic_store(&sup->board->upgrades, sup->state->upgrades);
 	store_send(sup->store_fd, &m, -1);
+	poll(&keeper, 1, -1);
 }
 
 int

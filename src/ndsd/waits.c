@@ -28,6 +28,13 @@ wait_scaled(struct control_client *c, int64_t now_ms)
 	    pool_count(pool, POOL_RETIRING));
 	char text[96];
 
+	if (pool->wanted != c->wanted) {
+		snprintf(text, sizeof(text), "called off: %u workers are "
+					     "wanted by now",
+		    pool->wanted);
+		control_refuse(c, text);
+		return;
+	}
 	if (ready == (int)pool->wanted && rest == 0) {
 		control_ok(c, json_pack("{s:i}", "workers", ready));
 		return;
@@ -116,8 +123,18 @@ wait_stopped(struct control_client *c)
 }
 
 void
+control_settle(struct supervisor *sup)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (sup->control.client[i].watch.fd >= 0 &&
+		    sup->control.client[i].wait == CONTROL_ROLLED)
+			wait_rolled(&sup->control.client[i]);
+}
+
+void
 control_tick(struct supervisor *sup, int64_t now_ms)
 {
+	control_listen(sup);
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
 		struct control_client *c = &sup->control.client[i];
 
@@ -133,6 +150,17 @@ control_tick(struct supervisor *sup, int64_t now_ms)
 			wait_stopped(c);
 		else if (now_ms - c->since_ms > CONTROL_SILENT_MS)
 			control_drop(c);
+	}
+}
+
+void
+control_unheard(struct supervisor *sup)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *c = &sup->control.client[i];
+
+		if (c->watch.fd >= 0 && c->wait == CONTROL_NOTHING)
+			control_refuse(c, "an upgrade is under way: ask again");
 	}
 }
 
