@@ -199,11 +199,12 @@ report_ready(const struct report *r, json_t **body)
 	json_t *list = json_array();
 	uint32_t wanted = r->pool->wanted, half = wanted / 2 + wanted % 2;
 	int enough = r->pool->ready >= (half > 1 ? half : 1);
-	int draining = r->pool->unready != 0, fine;
+	uint32_t unready = r->pool->unready;
+	int draining = unready != 0 && unready != BOARD_UNREACHABLE, fine;
 
 	supervisor_check(r, list);
 	workers_check(r, list, enough);
-	fine = dependencies_check(r, list) && enough && !draining &&
+	fine = dependencies_check(r, list) && enough && unready == 0 &&
 	    r->pool->started != 0;
 	*body = document(draining ? "draining" : fine ? "ok" : "error", list);
 	return fine ? 200 : 503;
@@ -257,7 +258,7 @@ state_word(const struct pool_board *pool)
 {
 	if (pool->stopping)
 		return "stopping";
-	if (pool->draining || pool->unready)
+	if (pool->draining || pool->unready == 1)
 		return "draining";
 	return pool->started ? "running" : "starting";
 }

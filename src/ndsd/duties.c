@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ndsd/duties.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -108,4 +109,24 @@ duties_drain(struct supervisor *sup, int64_t now_ms)
 		begin_end(sup);
 	if (duty & DRAIN_KILL_ALL)
 		kill_all(sup);
+}
+
+void
+duties_places(struct supervisor *sup)
+{
+	const struct state *state = sup->state;
+	char path[PATH_MAX];
+	int lost = 0;
+
+	/* from then on we remove them ourselves */
+	if (state->drain.phase < DRAIN_STOP_WORKERS)
+		lost = listen_lost(&state->settings, state->made, path);
+	if (lost && !sup->lost)
+		log_errorx("%s was removed or replaced while we listen on it: "
+			   "nobody can reach us there until ndsd (pid %d) is "
+			   "restarted",
+		    path, atomic_load(&sup->board->main_pid));
+	else if (sup->lost && !lost)
+		log_info("the sockets are in their places again");
+	sup->lost = lost;
 }

@@ -14,4 +14,8 @@ void duties_drain(struct supervisor *sup, int64_t now_ms);
  * what may be done twice. */
 void duties_repeat(struct supervisor *sup);
 
+/* Look whether our sockets are still where they were made, and tell when they
+ * are not: only a restart can mend that. */
+void duties_places(struct supervisor *sup);
+
 #endif

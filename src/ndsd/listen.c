@@ -258,8 +258,14 @@ listen_prepare(const struct settings *s, struct listeners *l,
 	    (l->lock_fd = lock_take(s, err)) < 0)
 		return -1;
 	l->killed_pid = pid_file_read(s); /* a stop would have removed it */
-	if (sockets_open(s, l, &o, err) < 0 || pid_file_write(s, err) < 0)
+	if (sockets_open(s, l, &o, err) < 0)
 		return -1;
+	note_made(s, l);
+	if (pid_file_write(s, err) < 0) {
+		l->made[LISTEN_PID].ino = 0; /* of the one before us */
+		listen_tidy(s, l->made);
+		return -1;
+	}
 	note_made(s, l);
 	return 0;
 }
@@ -306,4 +312,20 @@ listen_tidy(const struct settings *s, const struct listen_made *made)
 {
 	for (int which = 0; which < LISTEN_MADE; which++)
 		remove_made(s, which, made);
+}
+
+int
+listen_lost(const struct settings *s, const struct listen_made *made,
+    char *path)
+{
+	struct stat st;
+
+	for (int which = LISTEN_APP; which <= LISTEN_CONTROL; which++) {
+		listen_path(s, names[which], path);
+		if (made[which].ino != 0 &&
+		    (lstat(path, &st) < 0 || st.st_dev != made[which].dev ||
+			st.st_ino != made[which].ino))
+			return 1;
+	}
+	return 0;
 }

@@ -46,6 +46,11 @@ void listen_close_door(const struct settings *s,
     const struct listen_made *made);
 void listen_tidy(const struct settings *s, const struct listen_made *made);
 
+/* Returns 1, with the place in path (PATH_MAX), when one of our sockets was
+ * removed or replaced: nobody can reach us there any more. */
+int listen_lost(const struct settings *s, const struct listen_made *made,
+    char *path);
+
 /* APP_RUNTIME_DIR/name into path (PATH_MAX); the place of a socket. */
 void listen_path(const struct settings *s, const char *name, char *path);
 void listen_socket_path(const struct settings *s, int which, char *path);

@@ -290,6 +290,8 @@ slot_spawn(struct slot_process *s)
 fail:
 	process_close(&s->process, &s->sup->loop);
 	log_errorx("worker %u: %s", s->number, err.text);
+	snprintf(s->sup->state->roll_reason,
+	    sizeof(s->sup->state->roll_reason), "%.399s", err.text);
 	return 0;
 }
 

@@ -64,9 +64,12 @@ publish(struct supervisor *sup, int64_t now_ms)
 	atomic_store(&b->heartbeat_ms, now_ms);
 	atomic_store(&b->draining, (uint32_t)draining);
 	atomic_store(&b->unready,
-	    (uint32_t)(draining &&
-		(state->settings.drain_ready == DRAIN_READY_FAIL ||
-		    state->drain.phase > DRAIN_DRAINED)));
+	    draining &&
+		    (state->settings.drain_ready == DRAIN_READY_FAIL ||
+			state->drain.phase > DRAIN_DRAINED)
+		? 1
+		: sup->lost ? BOARD_UNREACHABLE
+			    : 0);
 	atomic_store(&b->stopping,
 	    (uint32_t)(state->drain.phase > DRAIN_DRAINED));
 	if (state->pool.was_ready && !atomic_exchange(&b->started, 1))
@@ -329,6 +332,7 @@ tick(struct supervisor *sup, int64_t now_ms)
 {
 	sup->tick_ms = now_ms + TICK_MS;
 	measure_queue(sup);
+	duties_places(sup);
 	for (uint32_t i = 0; i < sup->state->slots; i++) {
 		slot_check_foreign(&sup->slot[i], now_ms);
 		if (sup->slot[i].map != NULL)

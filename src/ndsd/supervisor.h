@@ -58,6 +58,7 @@ struct supervisor {
 	int64_t close_ms;   /* STOPPED: helpers may take until then */
 	int64_t tick_ms;	 /* next tick */
 	int64_t recycle_ms;	 /* next look for worn workers */
+	int lost;    /* 1: the place of a socket is, and it was told */
 	int done;
 	int status;
 };

@@ -145,6 +145,8 @@ struct board_check {
 	char message[192];
 };
 
+#define BOARD_UNREACHABLE 2 /* unready: a socket's place is lost */
+
 struct pool_board {
 	uint32_t magic, version;
 	uint64_t bytes;
@@ -152,7 +154,7 @@ struct pool_board {
 	/* Written by the supervisor. */
 	_Atomic int64_t heartbeat_ms; /* clock_ms of its last tick */
 	_Atomic uint32_t draining;    /* 1: answers carry Connection: close */
-	_Atomic uint32_t unready;     /* 1: /ready answers 503 (drain) */
+	_Atomic uint32_t unready;     /* /ready answers 503; 1: drain */
 	_Atomic uint32_t stopping;    /* 1: SIGTERM was seen */
 	_Atomic uint32_t started;     /* 1: the pool was once fully ready */
 	_Atomic uint32_t wanted;      /* workers the pool should have */
