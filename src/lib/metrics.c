@@ -128,6 +128,10 @@ workers(FILE *out, const struct pool_board *pool,
 	fprintf(out, "nds_workers{state=\"idle\"} %u\n", sums->idle);
 	gauge(out, "nds_workers_wanted", pool->wanted,
 	    "Workers that the pool should have.");
+	gauge(out, "nds_workers_wanted_min", pool->wanted_min,
+	    "The least that it may shrink to.");
+	gauge(out, "nds_workers_wanted_max", pool->wanted_max,
+	    "The most that it may grow to.");
 	gauge(out, "nds_workers_ready", pool->ready,
 	    "Workers that are ready.");
 	gauge(out, "nds_workers_overdue", pool->stuck,

@@ -271,13 +271,15 @@ report_status(const struct report *r)
 	int64_t up = pool->started_ms == 0 ? 0 : r->now_ms - pool->started_ms;
 
 	dependencies_check(r, list);
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I,s:I},"
-	    " s:o, s:o}",
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o,"
+	    " s:{s:I,s:I}, s:o, s:o}",
 	    "version", NDS_VERSION, "state", state_word(pool),
 	    "generation", (json_int_t)pool->generation,
 	    "pid", (json_int_t)pool->main_pid,
 	    "uptime_s", (json_int_t)(up / 1000),
 	    "wanted", (json_int_t)pool->wanted,
+	    "wanted_min", (json_int_t)pool->wanted_min,
+	    "wanted_max", (json_int_t)pool->wanted_max,
 	    "ready", (json_int_t)pool->ready, "workers", workers_list(r),
 	    "queue", "length", (json_int_t)pool->queue_length,
 	    "wait_ms", (json_int_t)pool->queue_wait_ms,

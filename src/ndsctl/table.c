@@ -92,6 +92,9 @@ print_head(const json_t *status, int colours, FILE *out)
 	    " restarts, %" PRId64 " upgrades\n", number(supervisor, "pid"),
 	    age(number(supervisor, "uptime_s"), text),
 	    number(supervisor, "restarts"), number(supervisor, "upgrades"));
+	fprintf(out, "workers: %" PRId64 " wanted, between %" PRId64 " and %"
+	    PRId64 "\n", number(status, "wanted"),
+	    number(status, "wanted_min"), number(status, "wanted_max"));
 	fprintf(out, "queue: %" PRId64 " waiting, the oldest for %" PRId64
 	    " ms\n", number(queue, "length"), number(queue, "wait_ms"));
 }

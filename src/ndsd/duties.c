@@ -130,3 +130,45 @@ duties_places(struct supervisor *sup)
 		log_info("the sockets are in their places again");
 	sup->lost = lost;
 }
+
+static void
+look_how_busy(const struct supervisor *sup, struct scale_sample *seen)
+{
+	const struct pool *pool = &sup->state->pool;
+
+	*seen = (struct scale_sample){.wanted = pool->wanted,
+	    .waiting = sup->board->queue_length};
+	for (uint32_t i = 0; i < sup->state->slots; i++) {
+		if (pool->place[i].state != POOL_READY)
+			continue;
+		seen->ready++;
+		seen->busy += slot_busy(&sup->slot[i]) != 0;
+	}
+}
+
+void
+duties_scale(struct supervisor *sup, int64_t now_ms)
+{
+	struct state *state = sup->state;
+	const struct settings *set = &state->settings;
+	struct scale_sample seen;
+	uint32_t wanted;
+
+	if (!scale_on(set) || !state->program_libnds || state->roll_open ||
+	    state->drain.phase != DRAIN_SERVING)
+		return;
+	look_how_busy(sup, &seen);
+	wanted = scale_step(&state->scale, set, &seen, now_ms);
+	if (wanted == seen.wanted)
+		return;
+	if (wanted > seen.wanted)
+		log_info("workers: %u wanted, was %u: requests wait, the work "
+			 "at hand is %u%% of the workers",
+		    wanted, seen.wanted, state->scale.use);
+	else
+		log_info("workers: %u wanted, was %u: no more were needed for "
+			 "%llds",
+		    wanted, seen.wanted,
+		    (long long)set->workers_idle_ms / 1000);
+	pool_scale(&state->pool, wanted);
+}

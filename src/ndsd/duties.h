@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a drain and a stop have to do, done: drain.h's duties as deeds. */
+/* What a drain and a stop have to do, done: drain.h's duties as deeds; and
+ * those of scale.h. */
 #ifndef NDSD_DUTIES_H
 #define NDSD_DUTIES_H
 
@@ -17,5 +18,10 @@ void duties_repeat(struct supervisor *sup);
 /* Look whether our sockets are still where they were made, and tell when they
  * are not: only a restart can mend that. */
 void duties_places(struct supervisor *sup);
+
+/* Look how busy the pool is, and want more workers or fewer of it.  Nothing
+ * happens while it rolls, drains or stops, and with a program that is not
+ * libnds's: nobody sees whether its workers are busy. */
+void duties_scale(struct supervisor *sup, int64_t now_ms);
 
 #endif

@@ -70,8 +70,8 @@ settings_use(struct supervisor *sup, const struct settings *s)
 {
 	struct state *state = sup->state;
 
-	if (s->workers != state->settings.workers)
-		pool_scale(&state->pool, (uint32_t)s->workers);
+	pool_scale(&state->pool,
+	    scale_carry(state->pool.wanted, &state->settings, s));
 	state->settings = *s;
 	pool_limits(&state->pool, s);
 	logs_format(&sup->logs, s);

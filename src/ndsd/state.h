@@ -14,10 +14,11 @@
 #include "ndsd/drain.h"
 #include "ndsd/listen.h"
 #include "ndsd/pool.h"
+#include "ndsd/scale.h"
 #include "proto/settings.h"
 
 #define STATE_MAGIC 0x5453534eu /* "NSST" */
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 /* The processes beside the pool, by number of their record. */
 enum state_helper {
@@ -60,6 +61,7 @@ struct state {
 	char roll_token[32];   /* of the client that asked for it, or "" */
 	uint32_t front_again;  /* 1: lighttpd has yet to be told that its
 				  settings have changed */
+	struct scale scale;
 };
 
 /* Make a fresh segment: *state is its mapping. Returns a CLOEXEC fd or -1. */

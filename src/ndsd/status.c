@@ -100,12 +100,14 @@ status_json(const struct supervisor *sup)
 	    (int)sup->board->queue_length, "wait_ms",
 	    (json_int_t)sup->board->queue_wait_ms);
 
-	return json_pack("{s:s,s:s,s:i,s:i,s:I,s:i,s:o,s:o,s:o,s:o}",
+	return json_pack("{s:s,s:s,s:i,s:i,s:I,s:i,s:I,s:I,s:o,s:o,s:o,s:o}",
 	    "version", NDS_VERSION, "state", status_word(sup), "generation",
 	    (int)state->pool.generation, "pid",
 	    (int)atomic_load(&sup->board->main_pid), "uptime_s",
 	    (json_int_t)((clock_ms() - state->started_ms) / 1000), "wanted",
-	    (int)state->pool.wanted, "supervisor", super, "workers",
-	    workers_json(sup), "queue", queue, "counters",
+	    (int)state->pool.wanted, "wanted_min",
+	    (json_int_t)state->settings.workers_min, "wanted_max",
+	    (json_int_t)state->settings.workers_max, "supervisor", super,
+	    "workers", workers_json(sup), "queue", queue, "counters",
 	    totals_json(sup));
 }

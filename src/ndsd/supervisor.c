@@ -76,6 +76,8 @@ publish(struct supervisor *sup, int64_t now_ms)
 		log_info("ready: %u workers after %lldms", state->pool.wanted,
 		    (long long)(now_ms - state->started_ms));
 	atomic_store(&b->wanted, state->pool.wanted);
+	atomic_store(&b->wanted_min, (uint32_t)state->settings.workers_min);
+	atomic_store(&b->wanted_max, (uint32_t)state->settings.workers_max);
 	atomic_store(&b->ready, pool_count(&state->pool, POOL_READY));
 	atomic_store(&b->generation, state->pool.generation);
 }
@@ -143,11 +145,18 @@ supervisor_reload(struct supervisor *sup, struct nds_error *err)
 int
 supervisor_scale(struct supervisor *sup, long wanted, struct nds_error *err)
 {
+	const struct settings *set = &sup->state->settings;
+	long least = scale_on(set) ? (long)set->workers_min : 1;
+	long most = scale_on(set) ? (long)set->workers_max
+				  : BOARD_SLOTS_MAX / 2;
+
 	if (sup->state->drain.phase > DRAIN_DRAINED)
 		return error_set(err, "the service is stopping");
-	if (wanted < 1 || wanted > BOARD_SLOTS_MAX / 2)
-		return error_set(err, "%ld workers: 1 to %d are allowed",
-		    wanted, BOARD_SLOTS_MAX / 2);
+	if (wanted < least || wanted > most)
+		return error_set(err, "%ld workers: %ld to %ld are allowed%s",
+		    wanted, least, most, scale_on(set)
+			? " by APP_WORKERS_MIN and APP_WORKERS_MAX"
+			: "");
 	log_info("workers: %u wanted, was %u", (unsigned)wanted,
 	    sup->state->pool.wanted);
 	pool_scale(&sup->state->pool, (uint32_t)wanted);
@@ -340,6 +349,7 @@ tick(struct supervisor *sup, int64_t now_ms)
 	}
 	atomic_store(&sup->board->stuck, kill_overdue(sup, now_ms));
 	recycle_tick(sup, now_ms);
+	duties_scale(sup, now_ms);
 	supervisor_step(sup);
 	control_tick(sup, now_ms);
 	upgrade_tick(sup, now_ms);

@@ -176,6 +176,9 @@ struct pool_board {
 	/* 1: the listener was handed to ndsd and outlives it: what a stop
 	 * leaves in the queue is not lost.  Set before the first worker. */
 	_Atomic uint32_t door_stays;
+
+	/* Written by the supervisor: `wanted` stays between them. */
+	_Atomic uint32_t wanted_min, wanted_max;
 };
 
 /* Make an anonymous slot segment; the areas are rounded up to pages.

@@ -256,6 +256,19 @@ row_at(size_t offset)
 	return i;
 }
 
+/* A number as people write it. */
+static const char *
+number_text(const struct load *l, const struct settings_row *row,
+    char text[24])
+{
+	int64_t number = settings_number(&l->s, row);
+
+	if (row->kind == SETTINGS_TIME)
+		return num_show_ms(number, text);
+	snprintf(text, 24, "%" PRId64, number);
+	return text;
+}
+
 /* The error names the value that somebody chose: of these rows the first that
  * is no default. */
 static int
@@ -263,15 +276,14 @@ clash(struct load *l, const size_t *offsets, size_t count, const char *what)
 {
 	char where[256], value[24];
 	size_t row = row_at(offsets[0]);
-	int64_t number;
 
 	for (size_t i = count; i-- > 0;)
 		if (l->from[row_at(offsets[i])] != FROM_DEFAULT)
 			row = row_at(offsets[i]);
-	number = settings_number(&l->s, &settings_table[row]);
 	return error_set(l->err, "%s: %s=%s: %s",
 	    place(l, l->from[row], where, sizeof(where)),
-	    settings_table[row].key, num_show_ms(number, value), what);
+	    settings_table[row].key,
+	    number_text(l, &settings_table[row], value), what);
 }
 
 static int
@@ -285,8 +297,8 @@ check_order(struct load *l, size_t less, size_t more)
 	if (settings_number(&l->s, a) <= settings_number(&l->s, b))
 		return 0;
 	snprintf(what, sizeof(what), "%s=%s is more than %s=%s, allowed: at "
-	    "most the same", a->key, num_show_ms(settings_number(&l->s, a), x),
-	    b->key, num_show_ms(settings_number(&l->s, b), y));
+	    "most the same", a->key, number_text(l, a, x), b->key,
+	    number_text(l, b, y));
 	return clash(l, both, 2, what);
 }
 
@@ -312,10 +324,37 @@ check_budget(struct load *l)
 	return clash(l, offsets, 4, what);
 }
 
+/* What was not said follows what was: bounds follow APP_WORKERS, and its
+ * default, made by the machine, follows bounds. */
+static int
+settle_workers(struct load *l)
+{
+	struct settings *s = &l->s;
+	int64_t *workers = &s->workers;
+
+	if (s->workers_max > 0 &&
+	    check_order(l, AT(workers_min), AT(workers_max)) < 0)
+		return -1;
+	if (l->from[row_at(AT(workers))] == FROM_DEFAULT) {
+		if (*workers < s->workers_min)
+			*workers = s->workers_min;
+		if (s->workers_max > 0 && *workers > s->workers_max)
+			*workers = s->workers_max;
+	}
+	if (s->workers_min == 0)
+		s->workers_min = *workers;
+	if (s->workers_max == 0)
+		s->workers_max = *workers;
+	if (check_order(l, AT(workers_min), AT(workers)) < 0)
+		return -1;
+	return check_order(l, AT(workers), AT(workers_max));
+}
+
 static int
 check_together(struct load *l)
 {
-	if (check_order(l, AT(drain_min_ms), AT(drain_max_ms)) < 0 ||
+	if (settle_workers(l) < 0 ||
+	    check_order(l, AT(drain_min_ms), AT(drain_max_ms)) < 0 ||
 	    check_order(l, AT(queue_target_ms), AT(queue_timeout_ms)) < 0)
 		return -1;
 	return check_budget(l);

@@ -49,6 +49,8 @@ struct settings {
 	int64_t replay_bytes;
 	int64_t max_requests; /* 0 = never */
 	int64_t max_rss_bytes; /* 0 = never */
+	int64_t workers_min, workers_max; /* loaded: never 0 */
+	int64_t workers_idle_ms;
 };
 
 struct settings_row {

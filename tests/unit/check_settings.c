@@ -237,6 +237,30 @@ START_TEST(values_must_fit_together)
 }
 END_TEST
 
+START_TEST(bounds_of_workers_follow_and_are_followed)
+{
+	struct settings s;
+
+	accepts("APP_WORKERS=5", &s);
+	ck_assert_int_eq(s.workers_min, 5);
+	ck_assert_int_eq(s.workers_max, 5);
+	accepts("APP_WORKERS_MIN=300\nAPP_WORKERS_MAX=400", &s);
+	ck_assert_int_eq(s.workers, 300);
+	accepts("APP_WORKERS_MAX=1", &s);
+	ck_assert_int_eq(s.workers, 1);
+	ck_assert_int_eq(s.workers_min, 1);
+	refuses_text("APP_WORKERS=5\nAPP_WORKERS_MIN=6", ":2: "
+	    "APP_WORKERS_MIN=6: APP_WORKERS_MIN=6 is more than APP_WORKERS=5");
+	refuses_text("APP_WORKERS=5\nAPP_WORKERS_MAX=4", ":1: APP_WORKERS=5: "
+	    "APP_WORKERS=5 is more than APP_WORKERS_MAX=4");
+	refuses_text("APP_WORKERS_MIN=5\nAPP_WORKERS_MAX=4", ":1: "
+	    "APP_WORKERS_MIN=5: APP_WORKERS_MIN=5 is more than "
+	    "APP_WORKERS_MAX=4, allowed: at most the same");
+	refuses_text("APP_WORKERS_MAX=513", ":1: APP_WORKERS_MAX=513: out of "
+	    "range, allowed: 0 to 512");
+}
+END_TEST
+
 START_TEST(what_is_shown_loads_as_the_same)
 {
 	struct settings s, back;
@@ -316,6 +340,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, broken_lines_are_named);
 	tcase_add_test(tc, a_file_that_cannot_be_read_is_an_error);
 	tcase_add_test(tc, values_must_fit_together);
+	tcase_add_test(tc, bounds_of_workers_follow_and_are_followed);
 	tcase_add_test(tc, what_is_shown_loads_as_the_same);
 	tcase_add_test(tc, every_row_has_key_help_and_a_default_it_accepts);
 	tcase_add_test(tc, survives_random_files);
