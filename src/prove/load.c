@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "prove/client.h"
 #include "prove/command.h"
+#include "prove/each.h"
 #include "prove/live.h"
 #include "prove/schedule.h"
 
@@ -40,6 +41,7 @@ struct load {
 	int64_t command_us; /* its next start */
 	int timer_fd, signal_fd;
 	int64_t live_us; /* when the live line is due */
+	FILE *each;	 /* NULL = not wanted */
 };
 
 /* ---- the end of a request ------------------------------------------------ */
@@ -95,6 +97,14 @@ check_own(struct load *l, const struct client *c)
 	l->schedule.stopped = 1;
 }
 
+static enum phase
+note(struct load *l, const struct finished *f)
+{
+	if (l->each != NULL)
+		each_write(l->each, f, l->record->begin_us);
+	return record_add(l->record, f);
+}
+
 static void
 count(struct load *l, struct client *c, int code)
 {
@@ -114,7 +124,7 @@ count(struct load *l, struct client *c, int code)
 	if (c->error[0] == '\0' && code != CURLE_OK)
 		f.detail = curl_easy_strerror((CURLcode)code);
 	r->reached |= client_connected(c);
-	phase = record_add(r, &f);
+	phase = note(l, &f);
 	client_rest(c, phase, f.fate == FATE_ANSWERED ? f.end_us : 0);
 	if (f.fate == FATE_REFUSED && l->options->rate == 0)
 		rest_push(l, c, f.end_us);
@@ -168,7 +178,7 @@ count_unsent(struct load *l, int64_t due_us, int64_t now_us)
 	    .seen = &seen, .fate = FATE_SLOW, .id = "",
 	    .detail = "not sent: every client was waiting for an answer"};
 
-	record_add(l->record, &f);
+	note(l, &f);
 }
 
 static void
@@ -465,6 +475,8 @@ load_run(const struct options *o, struct record *record, struct nds_error *err)
 	memcpy(l.crowd.hash, o->hash, HASH_BYTES);
 	if (raise_files(o, err) < 0)
 		return -1;
+	if (o->each != NULL && (l.each = each_open(o->each, err)) == NULL)
+		return -1;
 	if (open_fds(&l) < 0 || open_clients(&l) < 0) {
 		l.failed = 1;
 		error_sys(err, "cannot begin");
@@ -475,5 +487,7 @@ load_run(const struct options *o, struct record *record, struct nds_error *err)
 	record_end(record, clock_us());
 	close_all(&l);
 	live_end();
+	if (l.each != NULL && each_close(l.each, err) < 0)
+		l.failed = 1;
 	return l.failed ? -1 : 0;
 }

@@ -174,6 +174,14 @@ take_html(struct options *o, const char *value, struct nds_error *err)
 	return o->html = value, 0;
 }
 
+static int
+take_each(struct options *o, const char *value, struct nds_error *err)
+{
+	if (*value == '\0')
+		return error_set(err, "--each '': the name of a file");
+	return o->each = value, 0;
+}
+
 static const struct row rows[] = {
 	{"Load", 'c', "clients", "N", "clients at once, 1 to 10000; default 8",
 	    take_clients, 0},
@@ -215,6 +223,7 @@ static const struct row rows[] = {
 	{"Output", 0, "json", NULL, "the summary as one JSON object",
 	    FLAG(json)},
 	{NULL, 0, "html", "FILE", "a page with the timeline", take_html, 0},
+	{NULL, 0, "each", "FILE", "a line for each request", take_each, 0},
 	{NULL, 'h', "help", NULL, "print this", FLAG(help)},
 	{NULL, 0, "version", NULL, "print the version", FLAG(version)}};
 

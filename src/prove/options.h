@@ -44,6 +44,7 @@ struct options {
 	/* output */
 	int json;
 	const char *html;    /* NULL = none */
+	const char *each;    /* NULL = none */
 	int help, version;
 };
 

@@ -140,6 +140,14 @@ else
 	skip "a terminal has a line that lives" "no script(1) here"
 fi
 
+"$prove" -n 10 -c 1 --rate 100 --each "$tmp/each" "$url/503/5" >/dev/null 2>&1
+is "each request has a line with its status and fate" \
+    "$(cut -d ' ' -f 3- "$tmp/each" | sort | uniq -c | tr -s ' ')" \
+    " 8 200 answered
+ 2 503 status_5xx"
+like "with the time at which it was due" \
+    "$(sed -n '4p' "$tmp/each")" '^0\.030000 0\.0'
+
 # ---- an early end
 spawn early "$prove" -d 60 -c 2 --json "$url/404/1000000000"
 early=$pid
@@ -165,4 +173,6 @@ refused "a wrong number" 2 "1 to 10000" "$prove" -c 0 "$url"
 refused "a wrong option" 2 "did you mean --during" "$prove" --durin x "$url"
 refused "a page that cannot be written" 2 "$tmp/no/page" \
     "$prove" --html "$tmp/no/page" "$url"
+refused "lines that cannot be written" 2 "$tmp/no/each" \
+    "$prove" --each "$tmp/no/each" "$url"
 done_testing
