@@ -61,6 +61,7 @@ nds_app_new(const char *name, const char *version)
 	app->name = name == NULL ? "" : name;
 	app->version = version == NULL ? "" : version;
 	settings_default(&app->settings);
+	app->router.wrong = &app->wrong;
 	probe = nds_route(app, "GET", ORDER_PROBE_PATH, handle_probe);
 	if (probe != NULL)
 		probe->probe_only = 1;

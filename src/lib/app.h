@@ -3,6 +3,7 @@
 #ifndef LIB_APP_H
 #define LIB_APP_H
 
+#include "lib/limit.h"
 #include "lib/nds.h"
 #include "lib/route.h"
 #include "base/error.h"
@@ -29,6 +30,7 @@ struct nds_app {
 	struct pool_board *pool; /* NULL without ndsd */
 	struct slot *slot;
 	struct shared *shared;
+	struct limits limits;
 };
 
 #endif

@@ -313,6 +313,8 @@ bury(struct guardian *g, int status)
 	    (uint32_t)g->worker->settings.replay_bytes);
 	own_visit(close_foreign, s);
 	bury_children();
+	if (next != RESCUE_CAPTURED)
+		bulkhead_release(&g->worker->shared, s->number);
 	if (next == RESCUE_NOTHING) {
 		memset(slot_capture(s), 0, atomic_load(&s->capture_used));
 		back_off(g);

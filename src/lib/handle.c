@@ -76,7 +76,7 @@ exchange_log(const struct exchange *x, int status)
 static void
 answer_problem(int status, const char *why)
 {
-	if (status >= 500)
+	if (status >= 500 && status != 503)
 		why = "the request could not be served";
 	response_clear(&response);
 	if (nds_problem(&response, status, "%s", why) != 0)
@@ -160,6 +160,36 @@ forbid_replay(const struct exchange *x, const struct nds_route *route)
 		atomic_fetch_or(&x->conn->slot->flags, SLOT_ONCE);
 }
 
+static int
+exchange_handler(struct exchange *x, const struct nds_route *route)
+{
+	int rc;
+
+	forbid_replay(x, route);
+	journal_enter(&request);
+	rc = route->handler(&request, &response);
+	if (rc != 0 || !response_complete(&response))
+		rc = handler_failed(x, rc);
+	journal_enter(NULL);
+	return rc;
+}
+
+/* The body is in by now: a slow client holds no place. */
+static int
+exchange_grouped(struct exchange *x, const struct nds_route *route)
+{
+	struct limits *limits = &x->app->limits;
+	int rc, place = limits_enter(limits, route->group, &response);
+
+	if (place < 0) {
+		x->why = "too many requests of this kind run at once";
+		return 503;
+	}
+	rc = exchange_handler(x, route);
+	limits_leave(limits, route->group, place);
+	return rc;
+}
+
 /* Returns 0 when an answer stands, the status that refuses, or -1. */
 static int
 exchange_route(struct exchange *x)
@@ -177,13 +207,16 @@ exchange_route(struct exchange *x)
 	    (uint64_t)x->app->settings.max_body_bytes, &x->why);
 	if (rc != 0)
 		return rc;
-	forbid_replay(x, match.route);
-	journal_enter(&request);
-	rc = match.route->handler(&request, &response);
-	if (rc != 0 || !response_complete(&response))
-		rc = handler_failed(x, rc);
-	journal_enter(NULL);
-	return rc;
+	if (match.route->group != NULL)
+		return exchange_grouped(x, match.route);
+	return exchange_handler(x, match.route);
+}
+
+static int
+exchange_limited(struct exchange *x)
+{
+	x->why = "this client sends more requests than it may";
+	return 429;
 }
 
 static void
@@ -226,8 +259,11 @@ handle_request(struct nds_app *app, struct conn *c, char **envp)
 
 	status = request_begin(&request, c, envp, &why);
 	exchange_begin(&x);
+	client_find(&app->limits.client, &request);
 	if (status != 0)
 		x.why = why;
+	else if (!limits_take(&app->limits, &request, &response))
+		status = exchange_limited(&x);
 	else
 		status = exchange_route(&x);
 	if (status > 0)

@@ -430,6 +430,21 @@ signals_set(void)
 	sigaction(SIGPIPE, &action, NULL);
 }
 
+/* What is not given is not shown. */
+static int
+shared_take(struct health *h, struct nds_error *err)
+{
+	int fd, result;
+
+	if (getenv(SHARED_ENV) == NULL)
+		return 0;
+	if (given_fd(SHARED_ENV, &fd, err) < 0)
+		return -1;
+	result = shared_map(&h->report.shared, fd, 0, err);
+	close(fd);
+	return result;
+}
+
 static int
 health_open(struct health *h, const struct nds_app *app,
     struct nds_error *err)
@@ -437,7 +452,7 @@ health_open(struct health *h, const struct nds_app *app,
 	h->report.pool = given_pool(0, err);
 	if (h->report.pool == NULL ||
 	    given_fd(BOARD_ENV_CONTROL, &h->control_fd, err) < 0 ||
-	    listener_take(h, err) < 0)
+	    shared_take(h, err) < 0 || listener_take(h, err) < 0)
 		return -1;
 	place_note(&h->place, app->settings.runtime_dir, "health.sock",
 	    h->control_fd);

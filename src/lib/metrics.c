@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/bucket.h"
+#include "lib/text.h"
+#include "proto/bulkhead.h"
+
 static void
 family(FILE *out, const char *name, const char *type, const char *help)
 {
@@ -204,6 +208,66 @@ checks(FILE *out, const struct report *r)
 	}
 }
 
+/* One family of all groups, of which `which` picks the value. */
+static void
+groups(FILE *out, const struct report *r, const char *name,
+    uint64_t (*which)(const struct bulkhead_state *state))
+{
+	struct bulkhead_state state;
+
+	for (uint32_t i = 0; i < BULKHEADS_MAX; i++) {
+		if (bulkhead_read(&r->shared, i, &state) < 0)
+			continue;
+		text_make_utf8(state.name);
+		fprintf(out, "%s{group=\"", name);
+		label(out, state.name);
+		fprintf(out, "\"} %" PRIu64 "\n", which(&state));
+	}
+}
+
+static uint64_t
+group_held(const struct bulkhead_state *state)
+{
+	return state->held;
+}
+
+static uint64_t
+group_places(const struct bulkhead_state *state)
+{
+	return state->places;
+}
+
+static uint64_t
+group_refused(const struct bulkhead_state *state)
+{
+	return state->refused;
+}
+
+static void
+limits(FILE *out, const struct report *r)
+{
+	const struct bucket_head *head = r->shared.area[SHARED_BUCKETS];
+	struct bulkhead_state first;
+
+	if (head != NULL && head->secret[0] != 0) { /* ever in use */
+		counter(out, "nds_rate_refused_total", head->refused,
+		    "Requests answered 429: over APP_RATE_LIMIT.");
+		counter(out, "nds_rate_replaced_total", head->replaced,
+		    "Clients forgotten early for want of room.");
+	}
+	if (bulkhead_read(&r->shared, 0, &first) < 0)
+		return;
+	family(out, "nds_group_held", "gauge",
+	    "Requests of a limited group that run now.");
+	groups(out, r, "nds_group_held", group_held);
+	family(out, "nds_group_limit", "gauge",
+	    "Requests of the group that may run at once.");
+	groups(out, r, "nds_group_limit", group_places);
+	family(out, "nds_group_refused_total", "counter",
+	    "Requests answered 503: the group was full.");
+	groups(out, r, "nds_group_refused_total", group_refused);
+}
+
 char *
 report_metrics(const struct report *r)
 {
@@ -222,6 +286,7 @@ report_metrics(const struct report *r)
 	workers(out, r->pool, &sums);
 	lifecycle(out, r->pool);
 	checks(out, r);
+	limits(out, r);
 	failed = ferror(out);
 	if (fclose(out) == 0 && !failed)
 		return text;

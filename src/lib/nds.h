@@ -79,6 +79,14 @@ void nds_route_idempotent(struct nds_route *route);
  * the request was accepted. NULL is accepted. */
 void nds_route_deadline(struct nds_route *route, int ms);
 
+/* At most `concurrent` (1..1024) requests of this route run at once over the
+ * whole pool; one more is answered 503 at once.  All routes that name the same
+ * group (1..63 printable ASCII characters) share one limit, and name the same
+ * number.  At most 32 groups.  Returns 0, or -1 with errno (EINVAL, ENOSPC);
+ * nds_run() then fails and says why. */
+int nds_route_limit(struct nds_route *route, const char *group,
+    int concurrent);
+
 /* A check of a dependency, run apart from every request and every probe, in a
  * process of its own.  It returns 0 when the dependency answers; otherwise, or
  * when it takes longer than timeout_ms, /ready turns 503 and shows message,
@@ -133,8 +141,8 @@ const char *nds_query(struct nds_request *req, const char *name);
 const char *nds_header(const struct nds_request *req, const char *name);
 const char *nds_cookie(struct nds_request *req, const char *name);
 
-/* The address of the client as the front says it (REMOTE_ADDR), "" if it says
- * none. */
+/* The address of the client: the front's peer (REMOTE_ADDR); or, when that is a
+ * proxy of APP_TRUSTED_PROXIES, whom it names.  "" if the front says none. */
 const char *nds_client(const struct nds_request *req);
 
 /* The id of the request: X-Request-Id as it came (1–63 characters of

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "proto/board.h"
+#include "proto/shared.h"
 
 #define REPORT_HEARTBEAT_MS 15000 /* a supervisor restarts well within */
 
@@ -19,6 +20,7 @@ struct report {
 	const struct pool_board *pool;
 	const struct slot *slot[BOARD_SLOTS_MAX]; /* NULL = not known */
 	int64_t now_ms;
+	struct shared shared; /* no areas: not known */
 };
 
 /* The counters of all slots added up. */

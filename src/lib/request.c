@@ -34,21 +34,32 @@ param_given(const struct nds_request *req, const char *name)
 	return value == NULL || *value == '\0' ? NULL : value;
 }
 
-const char *
-nds_header(const struct nds_request *req, const char *name)
+size_t
+request_parameter(const char *name, char *key, size_t room)
 {
-	char key[128] = "HTTP_";
-	size_t i, bytes = strlen(name);
+	static const char prefix[] = "HTTP_";
+	size_t i, first = sizeof(prefix) - 1, bytes = strlen(name);
 	char c;
 
-	if (bytes >= sizeof(key) - 5 || !text_is_token(name, bytes))
-		return NULL;
+	if (bytes >= room - first || !text_is_token(name, bytes))
+		return 0;
+	memcpy(key, prefix, first);
 	for (i = 0; i <= bytes; i++) {
 		c = name[i];
 		if (c >= 'a' && c <= 'z')
 			c = (char)(c - 'a' + 'A');
-		key[5 + i] = c == '-' ? '_' : c;
+		key[first + i] = c == '-' ? '_' : c;
 	}
+	return first + bytes;
+}
+
+const char *
+nds_header(const struct nds_request *req, const char *name)
+{
+	char key[128];
+
+	if (request_parameter(name, key, sizeof(key)) == 0)
+		return NULL;
 	if (strcmp(key + 5, "CONTENT_TYPE") == 0 ||
 	    strcmp(key + 5, "CONTENT_LENGTH") == 0)
 		return param_given(req, key + 5);

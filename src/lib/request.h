@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <netinet/in.h>
 
 #include "lib/buffer.h"
 #include "lib/conn.h"
@@ -28,6 +29,7 @@ struct nds_request {
 	const char *target; /* raw path, for the log; not terminated … */
 	size_t target_bytes; /* … but this long */
 	const char *query, *client;
+	char client_text[INET6_ADDRSTRLEN]; /* where client.h found it */
 	int64_t content_length; /* -1 = not announced */
 	char request_id[IDENT_REQUEST_BYTES];
 	struct ident_trace trace;
@@ -40,6 +42,11 @@ struct nds_request {
 	uint64_t body_read;  /* bytes taken so far */
 	int body_errno;	     /* of a failed nds_body_read(), else 0 */
 };
+
+/* The FastCGI parameter that carries a header, written to key ("HTTP_" and the
+ * name in capitals, - as _).  Returns its bytes, 0 when the name is no header's
+ * or does not fit. */
+size_t request_parameter(const char *name, char *key, size_t room);
 
 /* Read the parameters; the id stands in the slot from here on.  Returns 0, or
  * the HTTP status that refuses the request, *why then saying what is wrong. */

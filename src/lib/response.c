@@ -14,7 +14,8 @@
 
 struct head {
 	size_t used;
-	char text[RESPONSE_FIELDS_BYTES + HEAD_OWN_BYTES];
+	char text[RESPONSE_FIELDS_BYTES + RESPONSE_LIMITS_BYTES +
+	    HEAD_OWN_BYTES];
 };
 
 const char *
@@ -302,6 +303,8 @@ head_build(const struct nds_response *res, int64_t length)
 	head_text(&head, response_reason(res->status));
 	head_text(&head, "\r\n");
 	head_put(&head, res->fields, res->fields_used);
+	if (res->limits != NULL)
+		head_text(&head, res->limits);
 	if (length >= 0 && status_has_body(res->status)) {
 		head_text(&head, "Content-Length: ");
 		head_number(&head, (uint64_t)length);
@@ -426,6 +429,7 @@ response_begin(struct nds_response *res, struct conn *conn,
 	res->request_id = request_id;
 	res->is_head = is_head;
 	res->says_close = 0;
+	res->limits = NULL;
 	response_clear(res);
 }
 

@@ -16,12 +16,15 @@
 
 #define RESPONSE_FIELDS_MAX 64
 #define RESPONSE_FIELDS_BYTES 16384
+#define RESPONSE_LIMITS_BYTES 256
 
 struct nds_response {
 	struct conn *conn;
 	const char *request_id;
 	int is_head;	/* of a HEAD request: no body leaves */
 	int says_close; /* the pool drains: Connection: close */
+	const char *limits; /* lines of a limit's fields, whatever the
+				answer; at most RESPONSE_LIMITS_BYTES; NULL */
 
 	int status; /* 0 = no answer made yet */
 	unsigned field_count;

@@ -15,11 +15,13 @@
 
 #include "base/error.h"
 #include "lib/nds.h"
+#include "proto/bulkhead.h"
 
 #define ROUTE_PATH_MAX 8192  /* bytes of a decoded path */
 #define ROUTE_SEGMENTS_MAX 32 /* of a pattern */
 #define ROUTE_PARAMS_MAX 16   /* of a pattern */
 #define ROUTE_METHODS_MAX 31
+#define ROUTE_GROUPS_MAX 32
 #define ROUTE_ANY (1u << ROUTE_METHODS_MAX)
 
 /* A path split at its slashes, each segment decoded. */
@@ -45,6 +47,7 @@ struct nds_route {
 	int stream_body;
 	int idempotent;	   /* may be run again, whatever the method */
 	int deadline_ms;   /* of its own; 0 = none */
+	const struct route_group *group; /* NULL: any number at once */
 	struct router *router;
 	int has_max_body;
 	uint64_t max_body; /* 0 = no limit */
@@ -60,7 +63,17 @@ struct route_node {
 	char literal[];
 };
 
+/* Routes that share a limit of requests at once. */
+struct route_group {
+	char name[BULKHEAD_NAME_BYTES];
+	uint32_t places;
+	struct bulkhead *bulkhead; /* of the worker; NULL: not limited */
+};
+
 struct router {
+	struct nds_error *wrong; /* of the application; NULL = none */
+	struct route_group group[ROUTE_GROUPS_MAX];
+	unsigned group_count;
 	int shortest_ms; /* of the routes' own deadlines; 0 = none */
 	struct route_node *root;
 	char *methods[ROUTE_METHODS_MAX]; /* bit i is methods[i] */

@@ -133,7 +133,7 @@ worker_open(struct worker *w, struct nds_app *app, struct nds_error *err)
 	app->slot = w->slot;
 	app->pool = w->pool;
 	app->shared = &w->shared;
-	return 0;
+	return limits_open(app, err);
 }
 
 /* ---- one connection ----------------------------------------------------- */
@@ -289,6 +289,8 @@ serve_start(struct worker *w, struct acceptor *a)
 	int result;
 
 	serving = w;
+	if (w->resume != RESCUE_CAPTURED) /* may still hold a place */
+		bulkhead_release(&w->shared, w->slot->number);
 	be_patient();
 	if (FCGX_Init() != 0 || conn_init() < 0 ||
 	    pthread_atfork(NULL, NULL, child_lets_go) != 0) {

@@ -86,7 +86,7 @@ static void
 settings_text(const struct settings *s, char text[TEXT_BYTES])
 {
 	size_t used = 0;
-	char value[128];
+	char value[SETTINGS_LIST_MAX];
 
 	for (const struct settings_row *row = settings_table; row->key != NULL;
 	     row++)

@@ -49,7 +49,7 @@ check_fixed(const struct settings *is, const struct settings *shall,
 {
 	static const char *const fixed[] = {"APP_RUNTIME_DIR", "APP_USER",
 	    "APP_SOCKET_GROUP", "APP_BIND_ADDRESS", "APP_REPLAY_BYTES"};
-	char old[128], new[128];
+	char old[SETTINGS_LIST_MAX], new[SETTINGS_LIST_MAX];
 
 	for (const struct settings_row *row = settings_table; row->key != NULL;
 	     row++)

@@ -139,6 +139,7 @@ helper_spec(struct helper *h, struct process_spec *spec, char **argv)
 		argv[0] = (char *)(uintptr_t)sup->options->responder;
 		spec->role = "health";
 		spec->listen_fd = sup->health_fd;
+		spec->shared_fd = sup->shared_fd;
 		break;
 	case STATE_CHECKS:
 		spec->argv = sup->options->program;

@@ -207,7 +207,7 @@ export_fd(const char *key, int fd)
 static void
 export_environment(const struct process_spec *spec, int control_fd)
 {
-	char text[128];
+	char text[SETTINGS_LIST_MAX];
 
 	for (const struct settings_row *row = settings_table; row->key != NULL;
 	     row++)

@@ -15,6 +15,7 @@
 #include "base/sig.h"
 #include "ndsd/generation.h"
 #include "ndsd/supervisor.h"
+#include "proto/bulkhead.h"
 #include "proto/order.h"
 #include "proto/store.h"
 #include "proto/wire.h"
@@ -417,6 +418,7 @@ slot_dead(struct slot_process *s, int status)
 		if (outlived_by_worker(s))
 			return;
 	}
+	bulkhead_release(&s->sup->shared, s->number);
 	probe_end(s);
 	process_close(&s->process, &s->sup->loop);
 	process_forget(&s->process, s->sup->store_fd);

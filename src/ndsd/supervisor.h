@@ -15,6 +15,7 @@
 #include "ndsd/state.h"
 #include "ndsd/upgrade.h"
 #include "proto/board.h"
+#include "proto/shared.h"
 
 /* Names of descriptors in the store. */
 #define STORE_STATE "state"
@@ -45,6 +46,7 @@ struct supervisor {
 	struct pool_board *board;
 	int store_fd, board_fd, state_fd;
 	int shared_fd; /* what workers share with each other */
+	struct shared shared;
 	int app_fd, health_fd, control_fd; /* listeners */
 	int program_fd;	       /* of this generation */
 	int program_before_fd; /* of the last one, while a roll may go back */

@@ -132,6 +132,9 @@ map_shared(struct takeover *t, struct nds_error *err)
 	sup->board = board_pool_map(sup->board_fd, 1, err);
 	if (sup->board == NULL)
 		return -1;
+	if (sup->shared_fd >= 0 && /* an older ndsd kept none */
+	    shared_map(&sup->shared, sup->shared_fd, 1, err) < 0)
+		return -1;
 	sup->state->restarts = (uint32_t)t->restarts;
 	atomic_store(&sup->board->supervisor_restarts, (uint64_t)t->restarts);
 	return 0;

@@ -12,12 +12,15 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/cidr.h"
 #include "base/log.h"
 #include "base/near.h"
 #include "base/num.h"
+#include "base/rate.h"
 #include "proto/envfile.h"
 
 #define LONGEST_SOCKET "/control/control.sock"
+#define KEY_HEADER "header:"
 #define AT(member) offsetof(struct settings, member)
 
 enum { FROM_DEFAULT = 0, FROM_ENVIRONMENT = -1 }; /* else a line */
@@ -53,21 +56,92 @@ check_directory(const char *value)
 	return NULL;
 }
 
+/* '-' and '_' are one in a FastCGI parameter. */
+static const char *
+check_header(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+
+	return *name != '\0' && name[strspn(name, allowed)] == '\0' ? NULL :
+	    "no name of a header";
+}
+
+static const char *
+check_key(const char *value)
+{
+	if (strcmp(value, "address") == 0)
+		return NULL;
+	return strncmp(value, KEY_HEADER, strlen(KEY_HEADER)) == 0 ?
+	    check_header(value + strlen(KEY_HEADER)) : "not one of the two";
+}
+
+static const char *
+check_ranges(const char *value)
+{
+	size_t count;
+
+	return cidr_list(value, NULL, SETTINGS_RANGES_MAX, &count);
+}
+
+static const char *
+check_rate(const char *value)
+{
+	struct rate rate;
+
+	return rate_parse(value, &rate);
+}
+
+static const char *
+check_path(const char *value)
+{
+	return *value == '\0' || *value == '/' ? NULL : "not an absolute path";
+}
+
+_Static_assert(SETTINGS_TEXT_MAX - sizeof(LONGEST_SOCKET) == 86,
+    "as said below");
+
+/* Texts that not everything may stand in, and how people are told so. */
+static const struct text_rule {
+	size_t offset;
+	const char *(*check)(const char *value);
+	const char *allowed;
+} text_rules[] = {
+	{AT(bind_address), address_wrong,
+	    "host:port or [v6]:port, port 1 to 65535"},
+	{AT(runtime_dir), check_directory, "an absolute path of at most 86 "
+	    "bytes"},
+	{AT(front_config), check_path, "an absolute path of at most 107 "
+	    "bytes"},
+	{AT(rate_limit), check_rate, "off, or COUNT/s, /m or /h, then perhaps "
+	    "`burst COUNT', like 50/s burst 100"},
+	{AT(rate_limit_key), check_key, "address, or header:NAME"},
+	{AT(trusted_proxies), check_ranges, "up to 64 addresses or "
+	    "address/bits with commas between"},
+	{AT(client_header), check_header, "letters, digits and -"},
+};
+
+static const struct text_rule *
+text_rule(const struct settings_row *row)
+{
+	for (size_t i = 0; i < sizeof(text_rules) / sizeof(*text_rules); i++)
+		if (text_rules[i].offset == row->offset)
+			return &text_rules[i];
+	return NULL;
+}
+
 static const char *
 check_text(const struct settings_row *row, const char *value)
 {
-	if (strlen(value) >= SETTINGS_TEXT_MAX)
-		return "longer than 107 bytes";
+	const struct text_rule *rule = text_rule(row);
+
+	if (strlen(value) >= (size_t)row->max)
+		return row->max == SETTINGS_TEXT_MAX ?
+		    "longer than 107 bytes" : "longer than 1023 bytes";
 	for (const char *c = value; *c != '\0'; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			return "a control character";
-	if (row->offset == AT(bind_address))
-		return address_wrong(value);
-	if (row->offset == AT(runtime_dir))
-		return check_directory(value);
-	if (row->offset == AT(front_config) && *value != '\0' && *value != '/')
-		return "not an absolute path";
-	return NULL;
+	return rule == NULL ? NULL : rule->check(value);
 }
 
 static const char *
@@ -129,16 +203,9 @@ row_allowed(const struct settings_row *row, char *text, size_t bytes)
 		snprintf(text, bytes, "%s to %s, written like 4096, 64k, 1m",
 		    num_show_bytes(row->min, min),
 		    num_show_bytes(row->max, max));
-	else if (row->offset == AT(bind_address))
-		snprintf(text, bytes, "host:port or [v6]:port, port 1 to "
-		    "65535");
-	else if (row->offset == AT(runtime_dir))
-		snprintf(text, bytes, "an absolute path of at most %zu bytes",
-		    SETTINGS_TEXT_MAX - 1 - strlen(LONGEST_SOCKET));
 	else if (row->kind == SETTINGS_TEXT)
-		snprintf(text, bytes, "%s of at most 107 bytes",
-		    row->offset == AT(front_config) ? "an absolute path" :
-		    "text");
+		snprintf(text, bytes, "%s", text_rule(row) != NULL ?
+		    text_rule(row)->allowed : "text of at most 107 bytes");
 	for (int i = 0; row->words != NULL && row->words[i] != NULL; i++)
 		used += (size_t)snprintf(text + used, bytes - used, "%s%s",
 		    i == 0 ? "" : ", ", row->words[i]);

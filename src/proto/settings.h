@@ -24,6 +24,8 @@ enum settings_kind {
 
 #define SETTINGS_WORKERS_MAX 512
 #define SETTINGS_TEXT_MAX 108 /* with its NUL; = sun_path */
+#define SETTINGS_LIST_MAX 1024 /* the same, of a list */
+#define SETTINGS_RANGES_MAX 64 /* in a list of addresses */
 
 enum settings_drain_ready { DRAIN_READY_FAIL, DRAIN_READY_KEEP };
 enum settings_log_format { LOG_FORMAT_JSON, LOG_FORMAT_TEXT };
@@ -35,6 +37,10 @@ struct settings {
 	char user[SETTINGS_TEXT_MAX];	      /* "" = stay who we are */
 	char socket_group[SETTINGS_TEXT_MAX]; /* "" = our own */
 	char front_config[SETTINGS_TEXT_MAX]; /* "" = the installed one */
+	char trusted_proxies[SETTINGS_LIST_MAX]; /* "" = none */
+	char client_header[SETTINGS_TEXT_MAX];
+	char rate_limit[SETTINGS_TEXT_MAX];	/* see base/rate.h */
+	char rate_limit_key[SETTINGS_TEXT_MAX]; /* address, header:NAME */
 	int64_t workers;
 	int64_t shutdown_timeout_ms, request_timeout_ms, start_timeout_ms;
 	int64_t drain_min_ms, drain_quiet_ms, drain_max_ms;
@@ -57,7 +63,8 @@ struct settings_row {
 	const char *key; /* APP_… */
 	enum settings_kind kind;
 	size_t offset;		    /* of the member in struct settings */
-	int64_t min, max;	    /* WHOLE, TIME (ms), BYTES */
+	int64_t min, max;	    /* WHOLE, TIME (ms), BYTES; TEXT: max is
+				       the bytes of the member */
 	const char *const *words;   /* WORD: NULL-terminated */
 	const char *fallback;	    /* the default as people write it; NULL:
 				       made by the machine (APP_WORKERS) */
@@ -90,9 +97,9 @@ int settings_load_environment(struct settings *s, char *const *environment,
     struct nds_error *err);
 
 /* The value of a row as text that settings_load() reads back as the same
- * (times in ms, sizes in bytes); at most 128 bytes. Returns text. */
+ * (times in ms, sizes in bytes). Returns text. */
 char *settings_show(const struct settings *s, const struct settings_row *row,
-    char text[128]);
+    char text[SETTINGS_LIST_MAX]);
 
 /* Write KEY=VALUE lines, quoted for sh(1): `ndsd -T`. */
 void settings_print(const struct settings *s, FILE *out);

@@ -18,7 +18,8 @@ static const char *const off_on[] = {"off", "on", NULL};
 
 #define AT(member) offsetof(struct settings, member)
 #define TEXT(key, member, fallback, help) \
-	{key, SETTINGS_TEXT, AT(member), 0, 0, NULL, fallback, help}
+	{key, SETTINGS_TEXT, AT(member), 0,                                  \
+	    sizeof(((struct settings *)0)->member), NULL, fallback, help}
 #define NUMBER(key, kind, member, min, max, fallback, help) \
 	{key, kind, AT(member), min, max, NULL, fallback, help}
 #define TIME(key, member, min, max, fallback, help) \
@@ -59,7 +60,7 @@ const struct settings_row settings_table[] = {
 	TIME("APP_QUEUE_TARGET", queue_target_ms, 1, 10 * MINUTE, "50ms",
 	    "longest wait in a standing queue; not yet enforced"),
 	TIME("APP_RETRY_AFTER", retry_after_ms, 0, HOUR, "1",
-	    "Retry-After of a refusal; not yet enforced"),
+	    "Retry-After of a refusal, and up to as much again"),
 	NUMBER("APP_MAX_BODY", SETTINGS_BYTES, max_body_bytes, 0,
 	    64 * GIGABYTE, "1m", "a larger request body gets 413"),
 	NUMBER("APP_MAX_REQUESTS", SETTINGS_WHOLE, max_requests, 0,
@@ -70,6 +71,14 @@ const struct settings_row settings_table[] = {
 	    "a request outlives the death of its worker"),
 	NUMBER("APP_REPLAY_BYTES", SETTINGS_BYTES, replay_bytes, 0,
 	    16 << 20, "64k", "a larger request is not run again"),
+	TEXT("APP_RATE_LIMIT", rate_limit, "off",
+	    "requests of one client, e.g. 50/s burst 100; more get 429"),
+	TEXT("APP_RATE_LIMIT_KEY", rate_limit_key, "address",
+	    "what a client is: address, or header:NAME"),
+	TEXT("APP_TRUSTED_PROXIES", trusted_proxies, "",
+	    "addresses that may name another client; empty: none"),
+	TEXT("APP_CLIENT_HEADER", client_header, "X-Forwarded-For",
+	    "where a trusted proxy names the client"),
 	WORD("APP_LOG_LEVEL", log_level, log_levels, "info",
 	    "the least level that is logged"),
 	WORD("APP_LOG_FORMAT", log_format, json_text, "json",
@@ -100,17 +109,18 @@ settings_number(const struct settings *s, const struct settings_row *row)
 
 char *
 settings_show(const struct settings *s, const struct settings_row *row,
-    char text[128])
+    char text[SETTINGS_LIST_MAX])
 {
 	int64_t number = row->kind == SETTINGS_TEXT ? 0 :
 	    settings_number(s, row);
 
 	if (row->kind == SETTINGS_TEXT)
-		snprintf(text, 128, "%s", (const char *)s + row->offset);
+		snprintf(text, SETTINGS_LIST_MAX, "%s",
+		    (const char *)s + row->offset);
 	else if (row->kind == SETTINGS_WORD)
-		snprintf(text, 128, "%s", row->words[number]);
+		snprintf(text, SETTINGS_LIST_MAX, "%s", row->words[number]);
 	else
-		snprintf(text, 128, "%" PRId64 "%s", number,
+		snprintf(text, SETTINGS_LIST_MAX, "%" PRId64 "%s", number,
 		    row->kind == SETTINGS_TIME ? "ms" : "");
 	return text;
 }
@@ -119,7 +129,7 @@ void
 settings_print(const struct settings *s, FILE *out)
 {
 	const struct settings_row *row;
-	char text[128];
+	char text[SETTINGS_LIST_MAX];
 
 	for (row = settings_table; row->key != NULL; row++) {
 		settings_show(s, row, text);
@@ -139,7 +149,7 @@ settings_help(FILE *out)
 	for (row = settings_table; row->key != NULL; row++) {
 		fallback = row->fallback == NULL ? "2 x cores" :
 		    *row->fallback == '\0' ? "-" : row->fallback;
-		fprintf(out, "  %-22s %-13s %s\n", row->key, fallback,
+		fprintf(out, "  %-22s %-16s %s\n", row->key, fallback,
 		    row->help);
 	}
 }

@@ -13,7 +13,9 @@
  *	check-fails	(libnds) its dependency check fails
  *
  * `/hang` of those with libnds never returns; `/short` neither, but has a
- * deadline of its own of 300 ms.
+ * deadline of its own of 300 ms.  `/held`, too, never returns, and two may run
+ * at once; `/brief`, one at once, has a deadline of 300 ms.  `/turn`, one at
+ * once, is well.
  */
 #include <fcgiapp.h>
 #include <signal.h>
@@ -104,9 +106,16 @@ static int
 app(const char *how, int argc, char **argv)
 {
 	struct nds_app *a = nds_app_new("bad-responder", "1.0");
+	struct nds_route *brief;
 
 	nds_route(a, "GET", "/hang", show_hang);
 	nds_route_deadline(nds_route(a, "GET", "/short", show_hang), 300);
+	nds_route_limit(nds_route(a, "GET,POST", "/held", show_hang), "held",
+	    2);
+	brief = nds_route(a, "GET", "/brief", show_hang);
+	nds_route_deadline(brief, 300);
+	nds_route_limit(brief, "brief", 1);
+	nds_route_limit(nds_route(a, "GET", "/turn", show), "turn", 1);
 	nds_route(a, "GET", "/orphan", show_orphan);
 	nds_route(a, "GET", "/stderr", show_stderr);
 	nds_route(a, "GET", "/", show);

@@ -80,6 +80,15 @@ pad_add(struct buffer *b, size_t want)
 	}
 }
 
+static int
+is_given(const struct peer *p, const char *start)
+{
+	for (size_t i = 0; i < p->pair_count; i++)
+		if (strncmp(p->pairs[i], start, strlen(start)) == 0)
+			return 1;
+	return 0;
+}
+
 static void
 params_fill(struct buffer *b, const struct peer *p)
 {
@@ -92,7 +101,8 @@ params_fill(struct buffer *b, const struct peer *p)
 	pair_add(b, "REQUEST_URI", p->path);
 	pair_add(b, "QUERY_STRING", p->query);
 	pair_add(b, "SERVER_PROTOCOL", "HTTP/1.1");
-	pair_add(b, "REMOTE_ADDR", "192.0.2.7");
+	if (!is_given(p, "REMOTE_ADDR="))
+		pair_add(b, "REMOTE_ADDR", "192.0.2.7");
 	if (!p->no_length && (length > 0 || p->announce >= 0)) {
 		snprintf(number, sizeof(number), "%lld", (long long)length);
 		pair_add(b, "CONTENT_LENGTH", number);

@@ -292,7 +292,7 @@ START_TEST(every_row_has_key_help_and_a_default_it_accepts)
 	const struct settings_row *row;
 	struct settings s;
 	struct nds_error err;
-	char pair[256], shown[128];
+	char pair[2 * SETTINGS_LIST_MAX], shown[SETTINGS_LIST_MAX];
 
 	settings_default(&s);
 	for (row = settings_table; row->key != NULL; row++) {

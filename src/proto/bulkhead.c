@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/bulkhead.h"
+
+#include <stddef.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct bulkhead) <= BULKHEAD_BYTES, "one fits its place");
+
+static uint32_t
+table_size(const struct shared *s)
+{
+	uint64_t all = s->area_bytes[SHARED_BULKHEADS] / BULKHEAD_BYTES;
+
+	if (s->area[SHARED_BULKHEADS] == NULL || all == 0)
+		return 0;
+	return all > BULKHEADS_MAX ? BULKHEADS_MAX : (uint32_t)all - 1;
+}
+
+static struct bulkhead *
+table_at(const struct shared *s, uint32_t i)
+{
+	return (void *)((char *)s->area[SHARED_BULKHEADS] +
+	    (size_t)(i + 1) * BULKHEAD_BYTES);
+}
+
+/* FNV-1a (Fowler, Noll, Vo): names are the program's own, nobody aims. */
+static uint64_t
+name_id(const char *name)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *name != '\0'; name++)
+		hash = (hash ^ (unsigned char)*name) *
+		    UINT64_C(0x100000001b3);
+	return hash == 0 ? 1 : hash;
+}
+
+/* Whether it is the id's, or is now. */
+static int
+claim(struct bulkhead *b, uint64_t id)
+{
+	uint64_t was = 0;
+
+	return atomic_compare_exchange_strong(&b->id, &was, id) || was == id;
+}
+
+struct bulkhead *
+bulkhead_find(const struct shared *s, const char *name, uint32_t places)
+{
+	uint32_t i, size = table_size(s);
+	uint64_t id = name_id(name);
+	struct bulkhead *b;
+
+	for (i = 0; i < size && !claim(table_at(s, i), id); i++)
+		;
+	if (i == size)
+		return NULL;
+	b = table_at(s, i);
+	if (!atomic_load(&b->named)) {
+		strncpy(b->name, name, sizeof(b->name) - 1);
+		atomic_store(&b->named, 1);
+	}
+	atomic_store(&b->places, places);
+	return b;
+}
+
+int
+bulkhead_tell_full(const struct shared *s)
+{
+	if (table_size(s) == 0)
+		return 0;
+	return atomic_exchange((_Atomic uint32_t *)s->area[SHARED_BULKHEADS],
+		   1) == 0;
+}
+
+int
+bulkhead_enter(struct bulkhead *b, uint32_t places, uint32_t slot)
+{
+	uint16_t own = (uint16_t)(slot + 1), owner;
+	uint32_t i, at, vacant;
+
+	do {
+		vacant = places;
+		/* each begins elsewhere, so that they seldom meet */
+		for (i = 0; i < places; i++) {
+			at = (slot + i) % places;
+			owner = atomic_load(&b->owner[at]);
+			if (owner == own)
+				return (int)at;
+			if (owner == 0 && vacant == places)
+				vacant = at;
+		}
+		if (vacant == places) {
+			atomic_fetch_add(&b->refused, 1);
+			return -1;
+		}
+		owner = 0;
+	} while (!atomic_compare_exchange_strong(&b->owner[vacant], &owner,
+	    own));
+	return (int)vacant;
+}
+
+void
+bulkhead_leave(struct bulkhead *b, int place, uint32_t slot)
+{
+	uint16_t own = (uint16_t)(slot + 1);
+
+	atomic_compare_exchange_strong(&b->owner[place], &own, 0);
+}
+
+void
+bulkhead_release(const struct shared *s, uint32_t slot)
+{
+	uint32_t i, size = table_size(s);
+	struct bulkhead *b;
+
+	for (i = 0; i < size; i++) {
+		b = table_at(s, i);
+		if (atomic_load(&b->id) == 0)
+			return; /* they are claimed in order */
+		for (int at = 0; at < BULKHEAD_PLACES_MAX; at++)
+			if (atomic_load(&b->owner[at]) == slot + 1)
+				bulkhead_leave(b, at, slot);
+	}
+}
+
+int
+bulkhead_read(const struct shared *s, uint32_t i, struct bulkhead_state *state)
+{
+	const struct bulkhead *b;
+
+	memset(state, 0, sizeof(*state));
+	if (i >= table_size(s) || !atomic_load(&table_at(s, i)->named))
+		return -1;
+	b = table_at(s, i);
+	memcpy(state->name, b->name, sizeof(state->name) - 1);
+	for (int at = 0; at < BULKHEAD_PLACES_MAX; at++)
+		state->held += b->owner[at] != 0;
+	state->places = b->places;
+	state->refused = b->refused;
+	return 0;
+}
