@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "lib/call.h"
 #include "lib/checks.h"
 #include "lib/guardian.h"
 #include "lib/handle.h"
@@ -295,6 +296,7 @@ nds_run(struct nds_app *app, int argc, char **argv)
 	}
 	status = run(app, argc, argv);
 	router_free(&app->router);
+	upstream_free_all(app->upstreams);
 	free(app);
 	return status;
 }

@@ -39,6 +39,8 @@ struct nds_app;
 struct nds_route;
 struct nds_request;
 struct nds_response;
+struct nds_upstream;
+struct nds_call;
 
 /* ---- application ------------------------------------------------------ */
 
@@ -223,6 +225,62 @@ int nds_stream(struct nds_response *res, int status, const char *content_type,
  * the deadline.  Returns 0, or -1 with errno: EPIPE the client has gone,
  * ETIMEDOUT, EFBIG more than promised, EINVAL no stream was begun. */
 int nds_write(struct nds_response *res, const void *data, size_t bytes);
+
+/* ---- calls to others ---------------------------------------------------- */
+
+/* Describe a service that handlers call, before nds_run().  The name is kept by
+ * reference and is unique.  Its circuit breaker and retry budget are shared by
+ * all workers of the pool.  A wrong name returns NULL and makes nds_run() fail
+ * with the reason. The setters accept NULL and cut values to their range. */
+struct nds_upstream *nds_upstream(struct nds_app *app, const char *name);
+
+/* Longest time of one try in milliseconds (1..3600000), 1000 unless set. */
+void nds_upstream_timeout(struct nds_upstream *upstream, int ms);
+
+/* Open the circuit when failure_percent (1..100) of the tries in the last
+ * window_ms (2..3600000) have failed, of at least min_calls (1..1000000); for
+ * open_ms (1..3600000) no call is made, then one trial at a time.
+ * Unless set: 50 % of at least 10 within 10 s, for 5 s. */
+void nds_upstream_breaker(struct nds_upstream *upstream, int failure_percent,
+    int min_calls, int window_ms, int open_ms);
+
+/* At most `tries` (1..10) tries a call; before the second a random wait of up
+ * to first_ms (0..3600000), then twice that, up to longest_ms.  All retries of
+ * the pool are at most budget_percent (0..100) of its calls, and 10 more.
+ * Unless set: 3 tries, 50 ms, 1 s, 10 %. */
+void nds_upstream_retries(struct nds_upstream *upstream, int tries,
+    int first_ms, int longest_ms, int budget_percent);
+
+/* Begin a call.  It is libnds's and lives until the handler returns; NULL
+ * without memory, which every function below takes as a call that cannot be
+ * made.
+ *
+ *	call = nds_call_begin(req, stock);
+ *	while (nds_call_next(call))
+ *		nds_call_result(call, fetch(nds_call_timeout_ms(call)) == 0);
+ *	if (nds_call_why(call) != NULL)
+ *		(answer without it)
+ */
+struct nds_call *nds_call_begin(struct nds_request *r, struct nds_upstream *u);
+
+/* This call must not be made twice: one try. */
+void nds_call_once(struct nds_call *call);
+
+/* 1: make a try now.  0: it has succeeded, or no try is to be made.  Waits
+ * before a retry, never beyond the deadline of the request.  A try whose result
+ * was not told counts as failed. */
+int nds_call_next(struct nds_call *call);
+
+/* How long this try may take: what is left of the request's time less a tenth
+ * (at most 1 s) for the answer, at most the upstream's timeout, at least 1. */
+int nds_call_timeout_ms(const struct nds_call *call);
+
+/* Tell how the try has ended: ok = 0 when the upstream failed or did not answer
+ * in time. */
+void nds_call_result(struct nds_call *call, int ok);
+
+/* NULL when a try has succeeded, else why not, in words. */
+const char *nds_call_why(const struct nds_call *call);
 
 /* ---- log -------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "lib/call.h"
 #include "lib/text.h"
 
 #define BODY_FIRST_BYTES 65536 /* asked for at once; beyond, it doubles */
@@ -389,6 +390,8 @@ nds_body_read(struct nds_request *req, void *to, size_t bytes)
 void
 request_end(struct nds_request *req)
 {
+	call_end_all(req->calls);
+	req->calls = NULL;
 	buffer_reset(&req->body);
 	buffer_reset(&req->queries.text);
 	buffer_reset(&req->cookies.text);

@@ -41,6 +41,7 @@ struct nds_request {
 	uint64_t body_limit; /* UINT64_MAX = none */
 	uint64_t body_read;  /* bytes taken so far */
 	int body_errno;	     /* of a failed nds_body_read(), else 0 */
+	struct nds_call *calls; /* to others, begun by the handler */
 };
 
 /* The FastCGI parameter that carries a header, written to key ("HTTP_" and the
