@@ -105,6 +105,17 @@ nds_route_deadline(struct nds_route *route, int ms)
 }
 
 void
+nds_route_cache(struct nds_route *route, int ttl_ms, int stale_ms,
+    const char *vary)
+{
+	if (route == NULL)
+		return;
+	route->cache_ttl_ms = ttl_ms < 0 ? 0 : ttl_ms;
+	route->cache_stale_ms = stale_ms < 0 ? 0 : stale_ms;
+	route->cache_vary = vary == NULL ? "" : vary;
+}
+
+void
 nds_route_max_body(struct nds_route *route, uint64_t bytes)
 {
 	if (route == NULL)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "lib/access.h"
 #include "lib/app.h"
+#include "lib/cache.h"
 #include "lib/journal.h"
 #include "lib/request.h"
 #include "lib/response.h"
@@ -190,6 +191,26 @@ exchange_grouped(struct exchange *x, const struct nds_route *route)
 	return rc;
 }
 
+static int
+exchange_made(struct exchange *x, const struct nds_route *route)
+{
+	return route->group == NULL ? exchange_handler(x, route) :
+	    exchange_grouped(x, route);
+}
+
+/* What the cache answers takes no place of a group. */
+static int
+exchange_cached(struct exchange *x, const struct nds_route *route)
+{
+	int rc;
+
+	if (cache_answer(x->app, &request, &response))
+		return 0;
+	rc = exchange_made(x, route);
+	cache_keep(&request, &response, rc == 0);
+	return rc;
+}
+
 /* Returns 0 when an answer stands, the status that refuses, or -1. */
 static int
 exchange_route(struct exchange *x)
@@ -207,9 +228,9 @@ exchange_route(struct exchange *x)
 	    (uint64_t)x->app->settings.max_body_bytes, &x->why);
 	if (rc != 0)
 		return rc;
-	if (match.route->group != NULL)
-		return exchange_grouped(x, match.route);
-	return exchange_handler(x, match.route);
+	if (match.route->cache_ttl_ms > 0)
+		return exchange_cached(x, match.route);
+	return exchange_made(x, match.route);
 }
 
 static int

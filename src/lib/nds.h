@@ -89,6 +89,15 @@ void nds_route_deadline(struct nds_route *route, int ms);
 int nds_route_limit(struct nds_route *route, const char *group,
     int concurrent);
 
+/* Keep the 200 answers to GET of this route in memory shared by all workers
+ * (APP_CACHE_BYTES), and give them for ttl_ms without the handler.  For
+ * stale_ms more the old answer is given while one worker makes the new one.
+ * vary names the request headers that the answers depend on, with commas
+ * between, kept by reference; NULL = none.  Answers must depend on nothing else
+ * but the URL.  ttl_ms 0 = off, as without this call. NULL is accepted. */
+void nds_route_cache(struct nds_route *route, int ttl_ms, int stale_ms,
+    const char *vary);
+
 /* A check of a dependency, run apart from every request and every probe, in a
  * process of its own.  It returns 0 when the dependency answers; otherwise, or
  * when it takes longer than timeout_ms, /ready turns 503 and shows message,

@@ -48,6 +48,9 @@ struct nds_route {
 	int idempotent;	   /* may be run again, whatever the method */
 	int deadline_ms;   /* of its own; 0 = none */
 	const struct route_group *group; /* NULL: any number at once */
+	int cache_ttl_ms;  /* 0 = answers are not cached */
+	int cache_stale_ms;
+	const char *cache_vary; /* headers, with commas between */
 	struct router *router;
 	int has_max_body;
 	uint64_t max_body; /* 0 = no limit */

@@ -48,7 +48,8 @@ check_fixed(const struct settings *is, const struct settings *shall,
     struct nds_error *err)
 {
 	static const char *const fixed[] = {"APP_RUNTIME_DIR", "APP_USER",
-	    "APP_SOCKET_GROUP", "APP_BIND_ADDRESS", "APP_REPLAY_BYTES"};
+	    "APP_SOCKET_GROUP", "APP_BIND_ADDRESS", "APP_REPLAY_BYTES",
+	    "APP_CACHE_BYTES"};
 	char old[SETTINGS_LIST_MAX], new[SETTINGS_LIST_MAX];
 
 	for (const struct settings_row *row = settings_table; row->key != NULL;

@@ -57,6 +57,7 @@ struct settings {
 	int64_t max_rss_bytes; /* 0 = never */
 	int64_t workers_min, workers_max; /* loaded: never 0 */
 	int64_t workers_idle_ms;
+	int64_t cache_bytes;   /* 0 = no cache */
 };
 
 struct settings_row {

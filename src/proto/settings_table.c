@@ -79,6 +79,8 @@ const struct settings_row settings_table[] = {
 	    "addresses that may name another client; empty: none"),
 	TEXT("APP_CLIENT_HEADER", client_header, "X-Forwarded-For",
 	    "where a trusted proxy names the client"),
+	NUMBER("APP_CACHE_BYTES", SETTINGS_BYTES, cache_bytes, 0, 512 << 20,
+	    "8m", "memory for cached answers; 0: none"),
 	WORD("APP_LOG_LEVEL", log_level, log_levels, "info",
 	    "the least level that is logged"),
 	WORD("APP_LOG_FORMAT", log_format, json_text, "json",

@@ -64,13 +64,12 @@ shared_new(const uint64_t area_bytes[SHARED_AREAS], struct nds_error *err)
 int
 shared_pool_new(const struct settings *settings, struct nds_error *err)
 {
-	static const uint64_t bytes[SHARED_AREAS] = {
+	const uint64_t bytes[SHARED_AREAS] = {
 		[SHARED_BULKHEADS] = SHARED_BULKHEADS_BYTES,
 		[SHARED_BUCKETS] = SHARED_BUCKETS_BYTES,
 		[SHARED_BREAKERS] = SHARED_BREAKERS_BYTES,
-		[SHARED_CACHE] = SHARED_CACHE_BYTES};
+		[SHARED_CACHE] = (uint64_t)settings->cache_bytes};
 
-	(void)settings;
 	return shared_new(bytes, err);
 }
 

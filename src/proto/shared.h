@@ -23,7 +23,6 @@
 #define SHARED_BULKHEADS_BYTES (256 << 10)
 #define SHARED_BUCKETS_BYTES (2 << 20)
 #define SHARED_BREAKERS_BYTES (64 << 10)
-#define SHARED_CACHE_BYTES (8 << 20)
 
 /* Appended to only: an older libnds finds the areas it knows. */
 enum shared_area {
