@@ -331,13 +331,31 @@ prepare(const struct command *c, const struct settings *s, struct keeper *k,
 	return 0;
 }
 
+/* The binary before did not know all that we know.  In our trial they could be
+ * read. */
+static void
+settings_again(const struct command *c, struct state *state)
+{
+	struct settings s;
+	struct nds_error err;
+
+	settings_default(&s);
+	if (settings_load(&s, c->options.file, environ, &err) < 0 ||
+	    check_front(c, &s, &err) < 0)
+		log_errorx("%s", err.text);
+	state->settings = state->settings_before = s;
+	state->settings_bytes = sizeof(s);
+}
+
 /* After an upgrade: everything is there already. */
 static int
-resume(struct keeper *k, char **argv)
+resume(const struct command *c, struct keeper *k, char **argv)
 {
 	struct nds_error err;
 	struct state *state = state_map(keeper_fd(k, STORE_STATE), &err);
 
+	if (state != NULL && !state_knows_settings(state))
+		settings_again(c, state);
 	if (state != NULL)
 		log_begin(&state->settings);
 	raise_file_limit();
@@ -353,7 +371,7 @@ start(struct command *c, struct settings *s, char **argv)
 	int upgraded = keeper_open(&keeper, &err);
 
 	if (upgraded > 0)
-		return resume(&keeper, argv);
+		return resume(c, &keeper, argv);
 	if (upgraded < 0 || find_programs(c, &err) < 0 ||
 	    check_front(c, s, &err) < 0 ||
 	    prepare(c, s, &keeper, &err) < 0) {
@@ -392,11 +410,11 @@ main(int argc, char **argv)
 	int status;
 
 	open_standard_fds();
-	if (prove != NULL)
-		return upgrade_prove(atoi(prove));
 	status = parse(&c, argc, argv);
 	if (status >= 0)
 		return status;
+	if (prove != NULL)
+		return upgrade_prove(atoi(prove), c.options.file);
 	if (store != NULL)
 		return run_as_supervisor(&c, store);
 	if (getenv(KEEPER_ENV) != NULL) /* its settings are in force */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ndsd/state.h"
 
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ state_new(struct state **state, struct nds_error *err)
 	(*state)->magic = STATE_MAGIC;
 	(*state)->version = STATE_VERSION;
 	(*state)->bytes = sizeof(**state);
+	(*state)->settings_bytes = sizeof((*state)->settings);
 	return fd;
 fail:
 	close(fd);
@@ -37,8 +39,14 @@ state_map(int fd, struct nds_error *err)
 	struct stat st;
 	struct state *state;
 
-	if (fstat(fd, &st) < 0 || (size_t)st.st_size < sizeof(*state)) {
+	if (fstat(fd, &st) < 0 ||
+	    (size_t)st.st_size < offsetof(struct state, settings)) {
 		error_set(err, "the kept state is too short for this binary");
+		return NULL;
+	}
+	if ((size_t)st.st_size < sizeof(*state) &&
+	    ftruncate(fd, sizeof(*state)) < 0) {
+		error_sys(err, "cannot make room in the kept state");
 		return NULL;
 	}
 	state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -53,4 +61,10 @@ state_map(int fd, struct nds_error *err)
 	    state->version, STATE_VERSION);
 	munmap(state, sizeof(*state));
 	return NULL;
+}
+
+int
+state_knows_settings(const struct state *state)
+{
+	return state->settings_bytes == sizeof(state->settings);
 }

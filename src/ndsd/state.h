@@ -2,8 +2,11 @@
 /*
  * What the supervisor must not forget, in a shared segment that the keeper
  * holds: its tables live in it, so there is nothing to save.  A supervisor
- * that follows one which died, or a newer binary, maps it and goes on.  Grows
- * at its end only.
+ * that follows one which died, or another binary, maps it and goes on.
+ *
+ * Another release may know more.  What it adds takes from the room; settings
+ * stand at the end, and when they are of another size they are read anew from
+ * where they came.
  */
 #ifndef NDSD_STATE_H
 #define NDSD_STATE_H
@@ -18,7 +21,9 @@
 #include "proto/settings.h"
 
 #define STATE_MAGIC 0x5453534eu /* "NSST" */
-#define STATE_VERSION 2
+#define STATE_VERSION 3
+#define STATE_ROOM 4096
+#define STATE_HELPERS_MAX 8
 
 /* The processes beside the pool, by number of their record. */
 enum state_helper {
@@ -38,7 +43,7 @@ struct state_process {
 struct state {
 	uint32_t magic, version;
 	uint64_t bytes;
-	struct settings settings; /* in force */
+	uint64_t settings_bytes; /* sizeof(struct settings) of their writer */
 	int64_t started_ms;	  /* the main process, clock_ms */
 	uint32_t restarts;	  /* of the supervisor */
 	uint32_t upgrades;
@@ -48,10 +53,9 @@ struct state {
 	uint32_t killed;	  /* processes that a stop had to kill */
 	struct drain drain;
 	struct pool pool;
-	struct state_process helper[STATE_HELPERS];
+	struct state_process helper[STATE_HELPERS_MAX];
 	uint32_t roll_open;	/* 1: a reload is not settled yet */
-	uint32_t wanted_before; /* workers, and settings, to go back to */
-	struct settings settings_before;
+	uint32_t wanted_before; /* workers to go back to */
 	uint8_t speaks[BOARD_SLOTS_MAX]; /* 1: this worker is libnds's */
 	uint32_t libnds_before;
 	int32_t signal_serial; /* of the last signal obeyed */
@@ -62,13 +66,21 @@ struct state {
 	uint32_t front_again;  /* 1: lighttpd has yet to be told that its
 				  settings have changed */
 	struct scale scale;
+	uint8_t room[STATE_ROOM - sizeof(struct scale)]; /* what is added here
+				takes from it: settings stay in place */
+	struct settings settings;	 /* in force */
+	struct settings settings_before; /* to go back to */
 };
 
 /* Make a fresh segment: *state is its mapping. Returns a CLOEXEC fd or -1. */
 int state_new(struct state **state, struct nds_error *err);
 
-/* Map one that the keeper kept, after checking that this binary can read it.
- * Returns NULL with err filled. */
+/* Map one that the keeper kept, after checking that this binary can read it;
+ * a smaller one is made larger, its new end zero.  Returns NULL with err
+ * filled. */
 struct state *state_map(int fd, struct nds_error *err);
+
+/* Whether its settings were written by a binary that knew the same ones. */
+int state_knows_settings(const struct state *state);
 
 #endif

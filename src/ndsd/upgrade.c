@@ -53,12 +53,14 @@ refuse(struct upgrade *u, const char *why)
 /* ---- the proof ---------------------------------------------------------- */
 
 int
-upgrade_prove(int state_fd)
+upgrade_prove(int state_fd, const char *file)
 {
 	struct nds_error err;
+	struct settings fresh;
 	struct state *state = state_map(state_fd, &err);
 
-	if (state == NULL) {
+	if (state == NULL || (!state_knows_settings(state) &&
+	    settings_load(&fresh, file, environ, &err) < 0)) {
 		fprintf(stderr, "ndsd: %s\n", err.text);
 		return EXIT_REFUSED;
 	}
@@ -69,7 +71,9 @@ upgrade_prove(int state_fd)
 static void
 prove_exec(const struct supervisor *sup, const char *path)
 {
-	char *argv[] = {(char *)(uintptr_t) "ndsd", NULL};
+	char *file = (char *)(uintptr_t)sup->options->file;
+	char *argv[] = {(char *)(uintptr_t) "ndsd",
+	    file == NULL ? NULL : (char *)(uintptr_t) "-f", file, NULL};
 	char number[16];
 
 	sig_reset();

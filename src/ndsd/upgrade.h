@@ -40,7 +40,9 @@ void upgrade_tick(struct supervisor *sup, int64_t now_ms);
  * the keeper's exec, 0 = it went well. */
 void upgrade_answer(int client_fd, int failed);
 
-/* What the binary does to prove itself. Returns its exit status. */
-int upgrade_prove(int state_fd);
+/* What the binary does to prove itself: read the state, and where its settings
+ * are another release's those of file and environment.  Returns its exit
+ * status. */
+int upgrade_prove(int state_fd, const char *file);
 
 #endif

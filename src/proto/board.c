@@ -17,6 +17,11 @@
 
 #include "proto/segment.h"
 
+/* Room for what later releases add to a header: pages that nobody writes to
+ * take no memory. */
+#define SLOT_HEADER_BYTES 16384
+#define POOL_BYTES 65536
+
 struct checked {
 	size_t lead;  /* bytes from here to the segment */
 	size_t bytes; /* of the segment */
@@ -85,7 +90,7 @@ board_unmap(void *segment)
 static void
 slot_fill(struct slot *s, uint64_t bytes, const uint32_t size[3])
 {
-	s->capture_at = (uint32_t)segment_round(sizeof(*s));
+	s->capture_at = SLOT_HEADER_BYTES;
 	s->capture_bytes = size[0];
 	s->answer_at = s->capture_at + size[0];
 	s->answer_bytes = size[1];
@@ -123,7 +128,7 @@ board_slot_new(uint32_t number, uint32_t capture_bytes, uint32_t answer_bytes,
 	size[0] = (uint32_t)segment_round(capture_bytes);
 	size[1] = (uint32_t)segment_round(answer_bytes);
 	size[2] = power_of_two(segment_round(ring_bytes));
-	bytes = segment_round(sizeof(*s)) + size[0] + size[1] + size[2];
+	bytes = SLOT_HEADER_BYTES + size[0] + size[1] + size[2];
 	fd = segment_new("nds-slot", bytes, err);
 	if (fd < 0)
 		return -1;
@@ -143,7 +148,7 @@ int
 board_pool_new(struct nds_error *err)
 {
 	struct pool_board *p;
-	int fd = segment_new("nds-pool", segment_round(sizeof(*p)), err);
+	int fd = segment_new("nds-pool", POOL_BYTES, err);
 
 	if (fd < 0)
 		return -1;
@@ -153,7 +158,7 @@ board_pool_new(struct nds_error *err)
 		close(fd);
 		return -1;
 	}
-	p->bytes = segment_round(sizeof(*p));
+	p->bytes = POOL_BYTES;
 	p->version = POOL_VERSION;
 	p->magic = POOL_MAGIC;
 	munmap(p, sizeof(*p));
