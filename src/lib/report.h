@@ -18,7 +18,7 @@
 
 struct report {
 	const struct pool_board *pool;
-	const struct slot *slot[BOARD_SLOTS_MAX]; /* NULL = not known */
+	const struct slot *const *slot; /* BOARD_SLOTS_MAX; NULL = not known */
 	int64_t now_ms;
 	struct shared shared; /* no areas: not known */
 };

@@ -19,7 +19,7 @@
 #include "ndsd/duties.h"
 #include "ndsd/generation.h"
 #include "ndsd/listen.h"
-#include "ndsd/queue.h"
+#include "proto/queue.h"
 #include "ndsd/recycle.h"
 #include "ndsd/status.h"
 #include "ndsd/takeover.h"

@@ -4,8 +4,8 @@
  * family AF_UNIX, UDIAG_SHOW_RQLEN.  Works unprivileged; not from another
  * network namespace than the socket's, nor where AF_NETLINK is filtered.
  */
-#ifndef NDSD_QUEUE_H
-#define NDSD_QUEUE_H
+#ifndef PROTO_QUEUE_H
+#define PROTO_QUEUE_H
 
 /* Connections that wait on listen_fd to be accepted, or -1 with errno where it
  * cannot be told. About 10 us. */

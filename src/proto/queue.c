@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ndsd/queue.h"
+#include "proto/queue.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
