@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The application's description and nds_run(), which chooses by the
- * environment what this process is: a worker, the health responder, or the
- * process that runs the dependency checks.
+ * environment what this process is: a worker, the health responder, the
+ * shedder, or the process that runs the dependency checks.
  */
 #include "lib/app.h"
 
@@ -19,6 +19,7 @@
 #include "lib/health.h"
 #include "lib/journal.h"
 #include "lib/serve.h"
+#include "lib/shed.h"
 #include "proto/exit.h"
 #include "proto/order.h"
 
@@ -269,6 +270,8 @@ run_role(struct nds_app *app)
 	journal_open(&app->settings, NULL, NULL);
 	if (role != NULL && strcmp(role, "health") == 0)
 		return health_run(app);
+	if (role != NULL && strcmp(role, "shed") == 0)
+		return shed_run(app);
 	if (role != NULL && strcmp(role, "checks") == 0)
 		return checks_run(app);
 	return run_worker(app);

@@ -14,6 +14,7 @@
 #include "lib/bucket.h"
 #include "lib/text.h"
 #include "proto/bulkhead.h"
+#include "proto/counters.h"
 
 static void
 family(FILE *out, const char *name, const char *type, const char *help)
@@ -144,6 +145,18 @@ workers(FILE *out, const struct pool_board *pool,
 	    "Workers started.");
 	counter(out, "nds_worker_deaths_total", pool->workers_died,
 	    "Workers that ended without being told to.");
+}
+
+static void
+shed(FILE *out, const struct pool_board *pool)
+{
+	static const char name[] = "nds_shed_requests_total";
+
+	family(out, name, "counter",
+	    "Requests refused with 503 since they had waited too long.");
+	for (int i = 0; i < SHED_REASONS; i++)
+		fprintf(out, "%s{reason=\"%s\"} %" PRIu64 "\n", name,
+		    counters_shed_names[i], pool->shed[i]);
 }
 
 static void
@@ -284,6 +297,7 @@ report_metrics(const struct report *r)
 	fprintf(out, "nds_build_info{version=\"%s\"} 1\n", NDS_VERSION);
 	traffic(out, &sums);
 	workers(out, r->pool, &sums);
+	shed(out, r->pool);
 	lifecycle(out, r->pool);
 	checks(out, r);
 	limits(out, r);

@@ -272,7 +272,7 @@ report_status(const struct report *r)
 
 	dependencies_check(r, list);
 	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o,"
-	    " s:{s:I,s:I}, s:o, s:o}",
+	    " s:{s:I,s:I,s:o}, s:o, s:o}",
 	    "version", NDS_VERSION, "state", state_word(pool),
 	    "generation", (json_int_t)pool->generation,
 	    "pid", (json_int_t)pool->main_pid,
@@ -283,5 +283,6 @@ report_status(const struct report *r)
 	    "ready", (json_int_t)pool->ready, "workers", workers_list(r),
 	    "queue", "length", (json_int_t)pool->queue_length,
 	    "wait_ms", (json_int_t)pool->queue_wait_ms,
+	    "shed", counters_shed_json(pool),
 	    "counters", counters(r), "checks", list);
 }

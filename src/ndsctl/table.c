@@ -82,6 +82,7 @@ print_head(const json_t *status, int colours, FILE *out)
 {
 	const json_t *supervisor = json_object_get(status, "supervisor");
 	const json_t *queue = json_object_get(status, "queue");
+	const json_t *shed = json_object_get(queue, "shed");
 	char text[CELL];
 
 	fprintf(out, "ndsd %s, ", word(status, "version", text));
@@ -96,7 +97,9 @@ print_head(const json_t *status, int colours, FILE *out)
 	    PRId64 "\n", number(status, "wanted"),
 	    number(status, "wanted_min"), number(status, "wanted_max"));
 	fprintf(out, "queue: %" PRId64 " waiting, the oldest for %" PRId64
-	    " ms\n", number(queue, "length"), number(queue, "wait_ms"));
+	    " ms; %" PRId64 " refused\n", number(queue, "length"),
+	    number(queue, "wait_ms"), number(shed, "queue_timeout") +
+	    number(shed, "queue_target") + number(shed, "stop"));
 }
 
 static void

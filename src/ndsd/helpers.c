@@ -20,7 +20,7 @@
 #include "proto/order.h"
 #include "proto/store.h"
 
-static const char *const names[] = {"health", "checks", "lighttpd"};
+static const char *const names[] = {"health", "checks", "lighttpd", "shed"};
 
 static struct state_process *
 record(const struct helper *h)
@@ -40,7 +40,7 @@ helper_init(struct supervisor *sup, enum state_helper which)
 	h->process.writes_log = which != STATE_FRONT;
 	if (which == STATE_FRONT)
 		h->process.level = LOG_INFO;
-	h->wanted = which == STATE_HEALTH ||
+	h->wanted = which == STATE_HEALTH || which == STATE_SHED ||
 	    (which == STATE_FRONT && sup->options->front_lighttpd);
 }
 
@@ -92,19 +92,25 @@ helper_adopt(struct helper *h, int control_fd, int output_fd)
 	helper_front_settings(h->sup);
 }
 
-/* The health responder only reads the slots; where /proc is missing it gets
- * the same descriptor as we have. */
+static int
+reads_slots(const struct helper *h)
+{
+	return h->which == STATE_HEALTH || h->which == STATE_SHED;
+}
+
+/* They only read the slots; where /proc is missing they get the same
+ * descriptor as we have. */
 static void
-show_segment(const struct helper *health, uint32_t number, int segment_fd)
+show_segment(const struct helper *h, uint32_t number, int segment_fd)
 {
 	char path[48];
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", segment_fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (order_send(health->process.control_fd, ORDER_SLOT, number,
+	if (order_send(h->process.control_fd, ORDER_SLOT, number,
 		fd < 0 ? segment_fd : fd) < 0)
-		log_warn("the health responder does not take slot %u", number);
+		log_warn("%s does not take slot %u", h->process.name, number);
 	if (fd >= 0)
 		close(fd);
 }
@@ -112,10 +118,12 @@ show_segment(const struct helper *health, uint32_t number, int segment_fd)
 void
 helper_show_slot(struct supervisor *sup, uint32_t number)
 {
-	const struct helper *health = &sup->helper[STATE_HEALTH];
+	for (int i = 0; i < STATE_HELPERS; i++) {
+		const struct helper *h = &sup->helper[i];
 
-	if (health->process.control_fd >= 0)
-		show_segment(health, number, sup->slot[number].segment_fd);
+		if (reads_slots(h) && h->process.control_fd >= 0)
+			show_segment(h, number, sup->slot[number].segment_fd);
+	}
 }
 
 /* What each of them is started as. */
@@ -140,6 +148,11 @@ helper_spec(struct helper *h, struct process_spec *spec, char **argv)
 		spec->role = "health";
 		spec->listen_fd = sup->health_fd;
 		spec->shared_fd = sup->shared_fd;
+		break;
+	case STATE_SHED:
+		argv[0] = (char *)(uintptr_t)sup->options->responder;
+		spec->role = "shed";
+		spec->listen_fd = sup->app_fd;
 		break;
 	case STATE_CHECKS:
 		spec->argv = sup->options->program;
@@ -198,10 +211,9 @@ helper_start(struct helper *h, int64_t now_ms)
 	if (h->which == STATE_FRONT)
 		front_note(&h->sup->state->settings, pid);
 	process_watch_output(&h->process, &h->sup->loop);
-	for (uint32_t i = 0;
-	     h->which == STATE_HEALTH && i < h->sup->state->slots; i++)
+	for (uint32_t i = 0; reads_slots(h) && i < h->sup->state->slots; i++)
 		if (h->sup->slot[i].segment_fd >= 0)
-			helper_show_slot(h->sup, i);
+			show_segment(h, i, h->sup->slot[i].segment_fd);
 }
 
 void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The processes beside the pool: the health responder, the process that runs
- * the application's dependency checks, and lighttpd when ndsd runs it.  Each
+ * The processes beside the pool: the health responder, the shedder, the
+ * process that runs the application's dependency checks, and lighttpd when
+ * ndsd runs it.  Each
  * is started, watched, started again with back-off, and stopped.
  */
 #ifndef NDSD_HELPERS_H
@@ -45,7 +46,7 @@ void helper_kill(struct helper *h);
  * it depends on have changed: gracefully, without a gap on its port. */
 void helper_front_settings(struct supervisor *sup);
 
-/* Give the health responder a slot to look at. */
+/* Give a slot to those that look at slots. */
 void helper_show_slot(struct supervisor *sup, uint32_t number);
 
 /* It is now known whether the program is libnds's, and how many dependency

@@ -30,6 +30,7 @@ enum state_helper {
 	STATE_HEALTH, /* answers probes on health.sock */
 	STATE_CHECKS, /* runs the dependency checks of the application */
 	STATE_FRONT,  /* lighttpd */
+	STATE_SHED,   /* refuses what has waited too long */
 	STATE_HELPERS
 };
 

@@ -96,9 +96,10 @@ status_json(const struct supervisor *sup)
 	    "uptime_s", (json_int_t)((clock_ms() - sup->born_ms) / 1000),
 	    "restarts", (int)state->restarts, "upgrades",
 	    (int)state->upgrades);
-	json_t *queue = json_pack("{s:i,s:I}", "length",
+	json_t *queue = json_pack("{s:i,s:I,s:o}", "length",
 	    (int)sup->board->queue_length, "wait_ms",
-	    (json_int_t)sup->board->queue_wait_ms);
+	    (json_int_t)sup->board->queue_wait_ms, "shed",
+	    counters_shed_json(sup->board));
 
 	return json_pack("{s:s,s:s,s:i,s:i,s:I,s:i,s:I,s:I,s:o,s:o,s:o,s:o}",
 	    "version", NDS_VERSION, "state", status_word(sup), "generation",

@@ -29,6 +29,7 @@
 #define TICK_MS 100
 #define OVERDUE_MS 1000	  /* past its deadline by so much, a worker is stuck */
 #define HELPERS_STOP_MS 500
+#define QUEUE_SEEN_MS 500 /* by the shedder */
 
 /* ---- policies to deeds -------------------------------------------------- */
 
@@ -75,6 +76,8 @@ publish(struct supervisor *sup, int64_t now_ms)
 	if (state->pool.was_ready && !atomic_exchange(&b->started, 1))
 		log_info("ready: %u workers after %lldms", state->pool.wanted,
 		    (long long)(now_ms - state->started_ms));
+	atomic_store(&b->emptying,
+	    (uint32_t)(state->drain.phase >= DRAIN_STOP_WORKERS));
 	atomic_store(&b->wanted, state->pool.wanted);
 	atomic_store(&b->wanted_min, (uint32_t)state->settings.workers_min);
 	atomic_store(&b->wanted_max, (uint32_t)state->settings.workers_max);
@@ -317,6 +320,7 @@ helpers_stop(struct supervisor *sup, int64_t now_ms)
 		sup->close_ms = now_ms + HELPERS_STOP_MS;
 		helper_stop(&sup->helper[STATE_HEALTH]);
 		helper_stop(&sup->helper[STATE_CHECKS]);
+		helper_stop(&sup->helper[STATE_SHED]);
 	}
 	for (int i = 0; i < STATE_HELPERS; i++) {
 		alive += sup->state->helper[i].pid > 0;
@@ -327,11 +331,16 @@ helpers_stop(struct supervisor *sup, int64_t now_ms)
 		sup->done = 1;
 }
 
+/* The shedder does, and knows its age as well; this is for want of it. */
 static void
-measure_queue(struct supervisor *sup)
+measure_queue(struct supervisor *sup, int64_t now_ms)
 {
-	int length = queue_length(sup->app_fd);
+	int length;
 
+	if (now_ms - atomic_load(&sup->board->queue_seen_ms) < QUEUE_SEEN_MS)
+		return;
+	length = queue_length(sup->app_fd);
+	atomic_store(&sup->board->queue_wait_ms, 0);
 	atomic_store(&sup->board->queue_length,
 	    length > 0 ? (uint32_t)length : 0);
 }
@@ -340,7 +349,7 @@ static void
 tick(struct supervisor *sup, int64_t now_ms)
 {
 	sup->tick_ms = now_ms + TICK_MS;
-	measure_queue(sup);
+	measure_queue(sup, now_ms);
 	duties_places(sup);
 	for (uint32_t i = 0; i < sup->state->slots; i++) {
 		slot_check_foreign(&sup->slot[i], now_ms);

@@ -22,7 +22,7 @@
 
 /* How a responder finds what ndsd gives it: fd numbers in its environment.
  * None of them set = the program runs without ndsd. */
-#define BOARD_ENV_ROLE "NDS_ROLE"	    /* worker | health | checks */
+#define BOARD_ENV_ROLE "NDS_ROLE" /* worker | health | checks | shed */
 #define BOARD_ENV_CONTROL "NDS_CONTROL_FD"  /* SOCK_SEQPACKET, see order.h */
 #define BOARD_ENV_SLOT "NDS_SLOT_FD"	    /* struct slot */
 #define BOARD_ENV_POOL "NDS_POOL_FD"	    /* struct pool_board */
@@ -127,6 +127,14 @@ struct slot {
 	_Atomic uint32_t answer_status;	      /* of HTTP; 0 = none yet */
 };
 
+/* Why the shedder has refused a request. */
+enum shed_reason {
+	SHED_TIMEOUT, /* its burst has lasted too long */
+	SHED_TARGET,  /* the queue stands */
+	SHED_STOP,    /* the stop could not serve it any more */
+	SHED_REASONS
+};
+
 #define POOL_MAGIC 0x4244534eu /* "NSDB" */
 #define POOL_VERSION 1
 #define BOARD_CHECKS_MAX 16
@@ -179,6 +187,13 @@ struct pool_board {
 
 	/* Written by the supervisor: `wanted` stays between them. */
 	_Atomic uint32_t wanted_min, wanted_max;
+
+	/* Written by the supervisor. */
+	_Atomic uint32_t emptying; /* 1: workers empty the queue and leave */
+
+	/* Written by the shedder, and queue_length and queue_wait_ms above. */
+	_Atomic int64_t queue_seen_ms; /* clock_ms of its last look */
+	_Atomic uint64_t shed[SHED_REASONS];
 };
 
 /* Make an anonymous slot segment; the areas are rounded up to pages.

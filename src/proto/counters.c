@@ -50,3 +50,20 @@ counters_json(const struct slot_counters *sum)
 	}
 	return object;
 }
+
+const char *const counters_shed_names[SHED_REASONS] = {
+    [SHED_TIMEOUT] = "queue_timeout",
+    [SHED_TARGET] = "queue_target",
+    [SHED_STOP] = "stop",
+};
+
+json_t *
+counters_shed_json(const struct pool_board *pool)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < SHED_REASONS; i++)
+		json_object_set_new(object, counters_shed_names[i],
+		    json_integer((json_int_t)pool->shed[i]));
+	return object;
+}

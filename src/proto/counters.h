@@ -14,4 +14,10 @@ void counters_add(struct slot_counters *sum, const struct slot_counters *from);
 /* A new object: every counter but the latencies. */
 json_t *counters_json(const struct slot_counters *sum);
 
+/* By enum shed_reason. */
+extern const char *const counters_shed_names[SHED_REASONS];
+
+/* A new object: what the shedder has refused, by reason. */
+json_t *counters_shed_json(const struct pool_board *pool);
+
 #endif

@@ -56,9 +56,9 @@ const struct settings_row settings_table[] = {
 	WORD("APP_DRAIN_READY", drain_ready, fail_keep, "fail",
 	    "what /ready says while draining"),
 	TIME("APP_QUEUE_TIMEOUT", queue_timeout_ms, 1, 10 * MINUTE, "1",
-	    "longest wait of a burst; not yet enforced"),
+	    "longest wait of a burst; then 503"),
 	TIME("APP_QUEUE_TARGET", queue_target_ms, 1, 10 * MINUTE, "50ms",
-	    "longest wait in a standing queue; not yet enforced"),
+	    "longest wait in a standing queue; then 503"),
 	TIME("APP_RETRY_AFTER", retry_after_ms, 0, HOUR, "1",
 	    "Retry-After of a refusal, and up to as much again"),
 	NUMBER("APP_MAX_BODY", SETTINGS_BYTES, max_body_bytes, 0,
@@ -151,7 +151,7 @@ settings_help(FILE *out)
 	for (row = settings_table; row->key != NULL; row++) {
 		fallback = row->fallback == NULL ? "2 x cores" :
 		    *row->fallback == '\0' ? "-" : row->fallback;
-		fprintf(out, "  %-22s %-16s %s\n", row->key, fallback,
+		fprintf(out, "  %-22s %-16s  %s\n", row->key, fallback,
 		    row->help);
 	}
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The shedder: the role that refuses what has waited too long. */
+#ifndef LIB_SHED_H
+#define LIB_SHED_H
+
+#include <stdint.h>
+
+struct nds_app;
+
+/* Watch the queue of the listener of fd 0, publish its length and age on the
+ * pool's board, and answer 503 to its head whenever that is too old, until
+ * ORDER_RETIRE, SIGTERM or the end of ndsd.  Returns the exit status. */
+int shed_run(struct nds_app *app);
+
+/* The Retry-After of a refusal: whole seconds between APP_RETRY_AFTER and its
+ * double, at random, so that those who were refused together do not come back
+ * together. */
+unsigned shed_retry_after_s(int64_t retry_after_ms);
+
+#endif

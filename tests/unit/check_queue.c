@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* The age of the queue's head from samples, against a model that knows every
+ * arrival, and controlled delay, both by a fake clock. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/delay.h"
+#include "lib/shed.h"
+#include "proto/queue_age.h"
+
+#define SAMPLE_MS 10
+#define WORKERS 4
+#define STEPS 100000
+
+/* ---- the model: a queue, first in, first out, and workers ---------------- */
+
+struct model {
+	int64_t now;
+	int64_t arrived_ms[STEPS * 2];
+	size_t arrived, accepted;
+	int64_t free_ms[WORKERS];
+};
+
+static struct model model;
+static struct queue_age age;
+static struct delay delay;
+
+static void
+setup(void)
+{
+	memset(&model, 0, sizeof(model));
+	memset(&age, 0, sizeof(age));
+	memset(&delay, 0, sizeof(delay));
+	delay.timeout_ms = 1000;
+	delay.target_ms = 50;
+	srandom(20);
+}
+
+/* One millisecond: requests of two very different costs, and load that comes
+ * in waves between none and twice the capacity. */
+static void
+model_step(void)
+{
+	long wave = model.now / 2000 % 4;
+
+	model.now++;
+	for (int i = 0; i < 2; i++)
+		if (random() % 1000 < 30 * wave)
+			model.arrived_ms[model.arrived++] = model.now;
+	for (int i = 0; i < WORKERS; i++) {
+		if (model.free_ms[i] > model.now ||
+		    model.accepted == model.arrived)
+			continue;
+		model.accepted++;
+		model.free_ms[i] = model.now +
+		    (random() % 10 == 0 ? 400 : 5);
+	}
+}
+
+static int64_t
+model_age(void)
+{
+	return model.accepted == model.arrived ? -1 :
+	    model.now - model.arrived_ms[model.accepted];
+}
+
+static void
+model_sample(int knows_accepts)
+{
+	queue_age_note(&age, model.now, knows_accepts ? model.accepted : 0,
+	    (uint32_t)(model.arrived - model.accepted));
+}
+
+static int
+smaller(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+START_TEST(hazard_20_the_age_is_right_to_a_sample_with_mixed_service_times)
+{
+	static int64_t error[STEPS];
+	size_t count = 0;
+
+	for (int i = 0; i < STEPS; i++) {
+		model_step();
+		if (model.now % SAMPLE_MS != 0)
+			continue;
+		model_sample(1);
+		ck_assert_int_eq(queue_age_head(&age, model.now) < 0,
+		    model_age() < 0);
+		if (model_age() >= 0)
+			error[count++] = llabs(model_age() -
+			    queue_age_head(&age, model.now));
+	}
+	ck_assert_uint_gt(count, STEPS / SAMPLE_MS / 4);
+	qsort(error, count, sizeof(error[0]), smaller);
+	ck_assert_int_le(error[count / 2], SAMPLE_MS);
+	ck_assert_int_le(error[count - 1], 5 * SAMPLE_MS);
+}
+END_TEST
+
+START_TEST(hazard_21_without_accepts_it_is_at_most_since_when_not_empty)
+{
+	int64_t since = -1, seen;
+
+	for (int i = 0; i < STEPS; i++) {
+		model_step();
+		if (model.now % SAMPLE_MS != 0)
+			continue;
+		model_sample(0);
+		if (model_age() < 0)
+			since = -1;
+		else if (since < 0)
+			since = model.now;
+		seen = queue_age_head(&age, model.now);
+		ck_assert_int_eq(seen, since < 0 ? -1 : model.now - since);
+	}
+}
+END_TEST
+
+START_TEST(accepts_that_nobody_counted_are_forgotten_with_the_queue)
+{
+	queue_age_note(&age, 0, 10, 3);
+	queue_age_note(&age, 100, 10, 2); /* a worker died before it counted */
+	queue_age_note(&age, 200, 10, 4);
+	ck_assert_int_eq(queue_age_head(&age, 200), 200);
+	queue_age_note(&age, 300, 12, 2);
+	ck_assert_int_eq(queue_age_head(&age, 300), 100);
+	queue_age_note(&age, 400, 14, 0);
+	ck_assert_int_eq(queue_age_head(&age, 400), -1);
+}
+END_TEST
+
+START_TEST(an_hour_without_service_is_known_to_a_part_of_it)
+{
+	int64_t now, real;
+	uint64_t served = 0;
+
+	for (now = 0; now < 3600000; now += SAMPLE_MS)
+		queue_age_note(&age, now, 0, (uint32_t)(now / SAMPLE_MS) + 1);
+	ck_assert_uint_le(age.count, QUEUE_SAMPLES);
+	for (; served < 360000; served += 997) {
+		queue_age_note(&age, now, served, (uint32_t)(360000 - served));
+		real = now - (int64_t)served * SAMPLE_MS;
+		ck_assert_int_le(llabs(queue_age_head(&age, now) - real),
+		    SAMPLE_MS + real / QUEUE_PRECISION);
+	}
+}
+END_TEST
+
+/* ---- controlled delay ---------------------------------------------------- */
+
+static int64_t now;
+
+/* The head is so old for a while; returns what is allowed at its end. */
+static int64_t
+stay(int64_t head_ms, int64_t ms, uint64_t accepted)
+{
+	int64_t allowed = 0;
+
+	for (int64_t end = now + ms; now < end; now += SAMPLE_MS)
+		allowed = delay_note(&delay, now, head_ms, accepted);
+	return allowed;
+}
+
+START_TEST(a_burst_may_wait_for_the_timeout)
+{
+	now = 5000;
+	ck_assert_int_eq(stay(-1, 100, 1), 1000);
+	ck_assert_int_eq(stay(900, 900, 1), 1000);
+}
+END_TEST
+
+START_TEST(a_queue_that_stands_may_wait_for_the_target)
+{
+	now = 5000;
+	ck_assert_int_eq(stay(60, 1100, 1), 50);
+}
+END_TEST
+
+START_TEST(one_that_waited_for_the_timeout_was_in_a_queue_that_stands)
+{
+	now = 5000;
+	ck_assert_int_eq(stay(1000, 20, 1), 1000);
+	delay_refused(&delay, now, 1);
+	ck_assert_int_eq(stay(-1, 200, 1), 50);
+}
+END_TEST
+
+START_TEST(a_full_queue_that_moves_on_quickly_does_not_stand)
+{
+	now = 5000;
+	ck_assert_int_eq(stay(49, 10000, 1), 1000);
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(stay(500, 900, 1), 1000);
+		ck_assert_int_eq(stay(20, 20, 1), 1000);
+	}
+}
+END_TEST
+
+START_TEST(it_stands_until_workers_have_emptied_it)
+{
+	now = 5000;
+	stay(60, 1100, 1);
+	delay_refused(&delay, now, 1);
+	ck_assert_int_eq(stay(-1, 100, 1), 50); /* we have, they have not */
+	ck_assert_int_eq(stay(40, 100, 2), 50);
+	ck_assert_int_eq(stay(-1, 20, 2), 1000);
+}
+END_TEST
+
+START_TEST(it_stands_no_longer_when_nobody_is_refused)
+{
+	now = 5000;
+	stay(60, 1100, 1);
+	delay_refused(&delay, now, 1);
+	ck_assert_int_eq(stay(40, 900, 2), 50);
+	ck_assert_int_eq(stay(40, 200, 2), 1000);
+}
+END_TEST
+
+START_TEST(retry_after_is_told_and_at_most_twice_that)
+{
+	unsigned seen[8] = {0}, s;
+
+	for (int i = 0; i < 1000; i++) {
+		s = shed_retry_after_s(2500);
+		ck_assert_uint_ge(s, 3);
+		ck_assert_uint_le(s, 6);
+		seen[s]++;
+	}
+	for (s = 3; s <= 6; s++)
+		ck_assert_uint_gt(seen[s], 150);
+	ck_assert_uint_eq(shed_retry_after_s(0), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("queue");
+	TCase *tc = tcase_create("queue");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc,
+	    hazard_20_the_age_is_right_to_a_sample_with_mixed_service_times);
+	tcase_add_test(tc,
+	    hazard_21_without_accepts_it_is_at_most_since_when_not_empty);
+	tcase_add_test(tc,
+	    accepts_that_nobody_counted_are_forgotten_with_the_queue);
+	tcase_add_test(tc, an_hour_without_service_is_known_to_a_part_of_it);
+	tcase_add_test(tc, a_burst_may_wait_for_the_timeout);
+	tcase_add_test(tc, a_queue_that_stands_may_wait_for_the_target);
+	tcase_add_test(tc,
+	    one_that_waited_for_the_timeout_was_in_a_queue_that_stands);
+	tcase_add_test(tc, a_full_queue_that_moves_on_quickly_does_not_stand);
+	tcase_add_test(tc, it_stands_until_workers_have_emptied_it);
+	tcase_add_test(tc, it_stands_no_longer_when_nobody_is_refused);
+	tcase_add_test(tc, retry_after_is_told_and_at_most_twice_that);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}
