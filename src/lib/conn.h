@@ -19,6 +19,7 @@ struct conn {
 	struct slot *slot;	/* never NULL: private memory without ndsd */
 	int is_probe;		/* came by ORDER_PROBE, not from the listener */
 	int64_t accepted_us;	/* clock_us of accept */
+	int64_t waited_ms;	/* about so long in the queue before that */
 	int64_t deadline_ms;	/* clock_ms; body reads and writes end here */
 	struct wire_scan scan;	/* of the bytes in the slot's capture */
 	int streaming;		/* bytes of an unfinished answer are out */

@@ -2,16 +2,21 @@
 #include "lib/handle.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/num.h"
 #include "lib/access.h"
 #include "lib/app.h"
 #include "lib/cache.h"
 #include "lib/journal.h"
 #include "lib/request.h"
 #include "lib/response.h"
+#include "lib/shed.h"
 
 /* One request at a time, in one thread: its objects are used again. */
 static struct nds_request request;
@@ -135,15 +140,55 @@ handler_failed(struct exchange *x, int rc)
 	return 500;
 }
 
+/* Its guardian may not mean to look before the new deadline: wake it. */
 static void
-set_deadline(struct conn *c, const struct nds_route *route)
+shorten_deadline(struct conn *c, int64_t due_ms)
 {
-	int64_t due_ms = c->accepted_us / 1000 + route->deadline_ms;
+	struct slot *slot = c->slot;
+	pid_t guardian = getppid();
 
-	if (route->deadline_ms == 0 || due_ms >= c->deadline_ms)
+	if (due_ms >= c->deadline_ms)
 		return;
 	c->deadline_ms = due_ms;
-	atomic_store(&c->slot->deadline_ms, due_ms);
+	atomic_store(&slot->deadline_ms, due_ms);
+	if (due_ms < atomic_load(&slot->look_ms) &&
+	    guardian == atomic_load(&slot->guardian_pid))
+		kill(guardian, SIGCHLD);
+}
+
+/* The caller's own timeout, which began when it came into the queue. Returns
+ * -1 when it is over: nobody waits for the answer. */
+static int
+take_timeout(const struct exchange *x)
+{
+	const char *name = x->app->settings.timeout_header;
+	const char *text = *name == '\0' ? NULL : nds_header(&request, name);
+	struct conn *c = x->conn;
+	int64_t ms, due_ms;
+
+	if (text == NULL || num_whole(text, 0, INT32_MAX, &ms) < 0)
+		return 0;
+	due_ms = c->accepted_us / 1000 - c->waited_ms + (ms < 1 ? 1 : ms);
+	if (due_ms <= clock_ms())
+		return -1;
+	shorten_deadline(c, due_ms);
+	return 0;
+}
+
+/* 503 and not 504: it has not been run, so it may be sent again. */
+static int
+answer_late(struct exchange *x)
+{
+	char seconds[16];
+
+	atomic_fetch_add(&x->conn->slot->count.late, 1);
+	x->why = "its caller's timeout was over before it could begin";
+	if (nds_problem(&response, 503, "%s", x->why) != 0)
+		return 503;
+	snprintf(seconds, sizeof(seconds), "%u",
+	    shed_retry_after_s(x->app->settings.retry_after_ms));
+	nds_set_header(&response, "Retry-After", seconds);
+	return 0;
 }
 
 /* From here on the handler may do what must not be done twice (RFC 9110,
@@ -223,7 +268,11 @@ exchange_route(struct exchange *x)
 		    &request.path, x->conn->is_probe);
 	if (match.route == NULL)
 		return answer_unrouted(x, match.allowed);
-	set_deadline(x->conn, match.route);
+	if (match.route->deadline_ms > 0)
+		shorten_deadline(x->conn, x->conn->accepted_us / 1000 +
+		    match.route->deadline_ms);
+	if (take_timeout(x) < 0)
+		return answer_late(x);
 	rc = request_read(&request, match.route,
 	    (uint64_t)x->app->settings.max_body_bytes, &x->why);
 	if (rc != 0)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/limit.h"
 
-#include <sys/random.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include "lib/app.h"
 #include "lib/request.h"
 #include "lib/response.h"
+#include "lib/shed.h"
 
 #define SECOND_US 1000000
 #define KEY_BYTES 256 /* of a header's value; the rest does not count */
@@ -208,22 +208,15 @@ limits_take(struct limits *l, struct nds_request *req,
 
 /* ---- groups -------------------------------------------------------------- */
 
-/* Once or twice APP_RETRY_AFTER: who was refused together does not come back
- * together. */
 static void
 retry_after(const struct limits *l, struct nds_response *res)
 {
-	int64_t seconds = (l->retry_after_ms + 999) / 1000;
-	uint32_t random = 0;
 	size_t used = 0;
 
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-		random = (uint32_t)clock_us();
 	if (res->limits != NULL)
 		used = strlen(fields);
 	snprintf(fields + used, sizeof(fields) - used,
-	    "Retry-After: %" PRId64 "\r\n",
-	    seconds + (int64_t)(random % (uint64_t)(seconds + 1)));
+	    "Retry-After: %u\r\n", shed_retry_after_s(l->retry_after_ms));
 	res->limits = fields;
 }
 

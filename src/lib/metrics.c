@@ -148,7 +148,7 @@ workers(FILE *out, const struct pool_board *pool,
 }
 
 static void
-shed(FILE *out, const struct pool_board *pool)
+shed(FILE *out, const struct pool_board *pool, uint64_t late)
 {
 	static const char name[] = "nds_shed_requests_total";
 
@@ -157,6 +157,7 @@ shed(FILE *out, const struct pool_board *pool)
 	for (int i = 0; i < SHED_REASONS; i++)
 		fprintf(out, "%s{reason=\"%s\"} %" PRIu64 "\n", name,
 		    counters_shed_names[i], pool->shed[i]);
+	fprintf(out, "%s{reason=\"deadline\"} %" PRIu64 "\n", name, late);
 }
 
 static void
@@ -297,7 +298,7 @@ report_metrics(const struct report *r)
 	fprintf(out, "nds_build_info{version=\"%s\"} 1\n", NDS_VERSION);
 	traffic(out, &sums);
 	workers(out, r->pool, &sums);
-	shed(out, r->pool);
+	shed(out, r->pool, sums.count.late);
 	lifecycle(out, r->pool);
 	checks(out, r);
 	limits(out, r);

@@ -234,6 +234,9 @@ serve_connection(struct worker *w, int fd, int is_probe)
 		atomic_store(&w->slot->flags, SLOT_PROBE);
 	else
 		count(&w->slot->count.accepted, 1);
+	if (!is_probe && w->pool != NULL)
+		c.waited_ms = atomic_load_explicit(&w->pool->queue_wait_ms,
+		    memory_order_relaxed);
 	return serve_open(w, &c, conn_read(&c));
 }
 

@@ -75,6 +75,8 @@ struct slot_counters {		     /* all only ever grow */
 	_Atomic uint64_t delivered; /* finished answers it settled */
 	_Atomic uint64_t lost;	    /* answered 502, or broken off */
 	_Atomic uint64_t expired;   /* taken away at their deadline: 504 */
+	/* by the worker again: */
+	_Atomic uint64_t late; /* not run: too late for whoever asked */
 };
 
 /* One direction of a connection.  It moves by sendmmsg(2) and recvmmsg(2)
@@ -125,6 +127,10 @@ struct slot {
 	_Alignas(64) struct slot_transfer in; /* what the capture took */
 	struct slot_transfer out;	      /* the answer */
 	_Atomic uint32_t answer_status;	      /* of HTTP; 0 = none yet */
+
+	/* Written by the guardian: it does not look at deadline_ms before; a
+	 * worker with an earlier one wakes it (SIGCHLD). 0 = no guardian. */
+	_Atomic int64_t look_ms;
 };
 
 /* Why the shedder has refused a request. */

@@ -22,6 +22,7 @@ static const struct {
     COUNTER(delivered),
     COUNTER(lost),
     COUNTER(expired),
+    COUNTER(late),
 #undef COUNTER
 };
 

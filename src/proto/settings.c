@@ -68,6 +68,12 @@ check_header(const char *name)
 }
 
 static const char *
+check_header_or_none(const char *name)
+{
+	return *name == '\0' ? NULL : check_header(name);
+}
+
+static const char *
 check_key(const char *value)
 {
 	if (strcmp(value, "address") == 0)
@@ -119,6 +125,8 @@ static const struct text_rule {
 	{AT(trusted_proxies), check_ranges, "up to 64 addresses or "
 	    "address/bits with commas between"},
 	{AT(client_header), check_header, "letters, digits and -"},
+	{AT(timeout_header), check_header_or_none, "letters, digits and -, or "
+	    "nothing"},
 };
 
 static const struct text_rule *

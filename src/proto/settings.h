@@ -47,6 +47,7 @@ struct settings {
 	int64_t drain_ready; /* enum settings_drain_ready */
 	int64_t queue_timeout_ms, queue_target_ms;
 	int64_t retry_after_ms;
+	char timeout_header[SETTINGS_TEXT_MAX]; /* "" = none */
 	int64_t max_body_bytes;
 	int64_t log_level;  /* enum log_level of base/log.h */
 	int64_t log_format; /* enum settings_log_format */

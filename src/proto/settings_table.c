@@ -61,6 +61,8 @@ const struct settings_row settings_table[] = {
 	    "longest wait in a standing queue; then 503"),
 	TIME("APP_RETRY_AFTER", retry_after_ms, 0, HOUR, "1",
 	    "Retry-After of a refusal, and up to as much again"),
+	TEXT("APP_TIMEOUT_HEADER", timeout_header, "X-Request-Timeout-Ms",
+	    "header with the timeout of a caller; empty: none"),
 	NUMBER("APP_MAX_BODY", SETTINGS_BYTES, max_body_bytes, 0,
 	    64 * GIGABYTE, "1m", "a larger request body gets 413"),
 	NUMBER("APP_MAX_REQUESTS", SETTINGS_WHOLE, max_requests, 0,
