@@ -81,8 +81,8 @@ old_ended() { [ "$(ours | wc -l)" = "$1" ]; }
 count=$(left | wc -w)
 prove_end
 is "none of $(jq .whole.requests <<<"$told") requests was lost (hazard 6)" "$lost" "0 {}"
-# main, supervisor, health, the front, and the new responders
-ok "nothing of the old one is left" wait_until 5 old_ended $((count + 4))
+# main, supervisor, health, shedder, the front, and the new responders
+ok "nothing of the old one is left" wait_until 5 old_ended $((count + 5))
 ask --path /live "$health"
 is "the new one answers probes" "$status_code" 200
 
