@@ -74,6 +74,18 @@ is_quiet(struct drain *d, const struct settings *s,
 	    now_ms - d->quiet_ms >= s->drain_quiet_ms;
 }
 
+/* libnds's workers empty the queue themselves. */
+static int
+step_queue(struct drain *d, const struct settings *s,
+    const struct drain_seen *seen, int64_t now_ms)
+{
+	if (seen->queued > 0 && !seen->knows_traffic && !seen->door_stays &&
+	    now_ms < drain_deadline_ms(d, s) - 2 * DRAIN_RESERVE_MS)
+		return 0;
+	d->phase = DRAIN_STOP_WORKERS;
+	return DRAIN_RETIRE_ALL;
+}
+
 /* The front gets what the budget leaves after the requests that it may still
  * hold. */
 static int
@@ -81,8 +93,11 @@ step_front(struct drain *d, const struct settings *s,
     const struct drain_seen *seen, int64_t now_ms)
 {
 	if (!seen->front_running) {
-		d->phase = DRAIN_STOP_WORKERS;
-		return DRAIN_RETIRE_ALL;
+		d->phase = DRAIN_STOP_QUEUE;
+		if (seen->knows_traffic)
+			return DRAIN_CLOSE_DOOR |
+			    step_queue(d, s, seen, now_ms);
+		return DRAIN_CLOSE_DOOR; /* then look again who waits */
 	}
 	if (now_ms < drain_deadline_ms(d, s) - 2 * DRAIN_RESERVE_MS)
 		return 0;
@@ -118,6 +133,8 @@ drain_step(struct drain *d, const struct settings *s,
 		return seen->front_running ? DRAIN_STOP_FRONT_NOW : 0;
 	case DRAIN_STOP_FRONT:
 		return step_front(d, s, seen, now_ms);
+	case DRAIN_STOP_QUEUE:
+		return step_queue(d, s, seen, now_ms);
 	case DRAIN_STOP_WORKERS:
 		return step_workers(d, s, seen, now_ms);
 	default:

@@ -23,7 +23,10 @@ enum drain_phase {
 	DRAIN_DRAINED,	/* traffic has stopped; still serves what comes */
 	DRAIN_STOP_DRAIN,
 	DRAIN_STOP_FRONT,   /* the front that ndsd runs ends gracefully */
-	DRAIN_STOP_WORKERS, /* no new connections; queue and requests end */
+	DRAIN_STOP_QUEUE,   /* no new connections; a program that does not
+			       empty the queue when it is told to end is told
+			       when the queue is empty */
+	DRAIN_STOP_WORKERS, /* queue and requests end */
 	DRAIN_STOPPED
 };
 
@@ -42,6 +45,7 @@ struct drain_seen {
 	uint32_t queued;    /* connections in the backlog */
 	int knows_traffic;  /* 0: workers do not count (without libnds) */
 	int front_running;  /* a front that ndsd runs */
+	int door_stays;	    /* the listener goes on to another ndsd */
 	uint32_t processes; /* workers that live */
 };
 
@@ -49,8 +53,9 @@ struct drain_seen {
 enum drain_duty {
 	DRAIN_STOP_FRONT_NOW = 1, /* tell the front to end gracefully */
 	DRAIN_KILL_FRONT = 2,
-	DRAIN_RETIRE_ALL = 4, /* close the door, retire every worker */
-	DRAIN_KILL_ALL = 8    /* the budget is spent */
+	DRAIN_CLOSE_DOOR = 4, /* nobody shall find the application's socket */
+	DRAIN_RETIRE_ALL = 8, /* retire every worker */
+	DRAIN_KILL_ALL = 16   /* the budget is spent */
 };
 
 /* Begin; each is refused (-1) where it makes no sense: a drain while stopping,

@@ -9,11 +9,23 @@
 #include "ndsd/listen.h"
 #include "ndsd/status.h"
 #include "ndsd/supervisor.h"
+#include "proto/queue.h"
 
 static uint32_t
 pool_processes(const struct pool *pool)
 {
 	return BOARD_SLOTS_MAX - pool_count(pool, POOL_EMPTY);
+}
+
+/* Where no worker tells what it takes, the queue itself is asked. */
+static uint32_t
+count_waiting(const struct supervisor *sup)
+{
+	int length = sup->state->program_libnds ? -1 :
+	    queue_length(sup->app_fd);
+
+	return length < 0 ? atomic_load(&sup->board->queue_length) :
+	    (uint32_t)length;
 }
 
 static void
@@ -24,9 +36,10 @@ look_around(struct supervisor *sup, struct drain_seen *seen)
 	status_sum(sup, &sum);
 	*seen = (struct drain_seen){
 	    .accepted = sum.accepted,
-	    .queued = sup->board->queue_length,
+	    .queued = count_waiting(sup),
 	    .knows_traffic = (int)sup->state->program_libnds,
 	    .front_running = sup->state->helper[STATE_FRONT].pid > 0,
+	    .door_stays = (int)atomic_load(&sup->board->door_stays),
 	    .processes = pool_processes(&sup->state->pool),
 	};
 	for (uint32_t i = 0; i < sup->state->slots; i++)
@@ -65,9 +78,14 @@ kill_all(struct supervisor *sup)
 }
 
 static void
-begin_end(struct supervisor *sup)
+close_door(struct supervisor *sup)
 {
 	listen_close_door(&sup->state->settings, sup->state->made);
+}
+
+static void
+begin_end(struct supervisor *sup)
+{
 	pool_stop(&sup->state->pool);
 	helper_stop(&sup->helper[STATE_CHECKS]);
 }
@@ -79,6 +97,8 @@ duties_repeat(struct supervisor *sup)
 
 	if (phase >= DRAIN_STOP_FRONT && phase < DRAIN_STOPPED)
 		helper_stop(&sup->helper[STATE_FRONT]);
+	if (phase >= DRAIN_STOP_QUEUE)
+		close_door(sup);
 	if (phase >= DRAIN_STOP_WORKERS)
 		begin_end(sup);
 }
@@ -105,6 +125,8 @@ duties_drain(struct supervisor *sup, int64_t now_ms)
 		state->killed++;
 		helper_kill(&sup->helper[STATE_FRONT]);
 	}
+	if (duty & DRAIN_CLOSE_DOOR)
+		close_door(sup);
 	if (duty & DRAIN_RETIRE_ALL)
 		begin_end(sup);
 	if (duty & DRAIN_KILL_ALL)
@@ -119,7 +141,7 @@ duties_places(struct supervisor *sup)
 	int lost = 0;
 
 	/* from then on we remove them ourselves */
-	if (state->drain.phase < DRAIN_STOP_WORKERS)
+	if (state->drain.phase < DRAIN_STOP_QUEUE)
 		lost = listen_lost(&state->settings, state->made, path);
 	if (lost && !sup->lost)
 		log_errorx("%s was removed or replaced while we listen on it: "
@@ -137,7 +159,9 @@ look_how_busy(const struct supervisor *sup, struct scale_sample *seen)
 	const struct pool *pool = &sup->state->pool;
 
 	*seen = (struct scale_sample){.wanted = pool->wanted,
-	    .waiting = sup->board->queue_length};
+	    .waiting = sup->board->queue_length,
+	    .refused = atomic_load(&sup->board->shed[SHED_TIMEOUT]) +
+		atomic_load(&sup->board->shed[SHED_TARGET])};
 	for (uint32_t i = 0; i < sup->state->slots; i++) {
 		if (pool->place[i].state != POOL_READY)
 			continue;

@@ -77,7 +77,7 @@ publish(struct supervisor *sup, int64_t now_ms)
 		log_info("ready: %u workers after %lldms", state->pool.wanted,
 		    (long long)(now_ms - state->started_ms));
 	atomic_store(&b->emptying,
-	    (uint32_t)(state->drain.phase >= DRAIN_STOP_WORKERS));
+	    (uint32_t)(state->drain.phase >= DRAIN_STOP_QUEUE));
 	atomic_store(&b->wanted, state->pool.wanted);
 	atomic_store(&b->wanted_min, (uint32_t)state->settings.workers_min);
 	atomic_store(&b->wanted_max, (uint32_t)state->settings.workers_max);

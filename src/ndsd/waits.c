@@ -115,11 +115,13 @@ static void
 wait_stopped(struct control_client *c)
 {
 	static const char *const words[] = {"", "", "", "draining",
-	    "stopping the front", "finishing requests", "stopped"};
+	    "stopping the front", "emptying the queue",
+	    "finishing requests", "stopped"};
 	uint32_t phase = c->sup->state->drain.phase;
 
 	tell(c, words[phase <= DRAIN_STOPPED ? phase : 0],
-	    (int)phase - DRAIN_STOP_DRAIN, 3);
+	    (int)phase - DRAIN_STOP_DRAIN,
+	    DRAIN_STOPPED - DRAIN_STOP_DRAIN);
 }
 
 void

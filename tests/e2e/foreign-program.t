@@ -74,6 +74,19 @@ ok "a drain lasts APP_DRAIN_MAX, since its traffic cannot be seen" \
 ctl undrain >/dev/null
 survives "libfcgi" --path /abc
 
+# ---- who still waits when it is told to stop
+ndsd_start -- "$(program tests/peer/stock-responder)"
+peer --many 12 --repeat 1 --query ms=200 --timeout 20000 "$app" >"$tmp/waiting" &
+waiting=$!
+full() { [ "$(field .queue.length)" -ge 8 ]; }
+ok "requests wait in its queue" wait_until 5 full
+kill -QUIT "$ndsd_pid"
+wait "$waiting"
+is "all of them are answered before it is told to end" \
+    "$(sed -n 's/^status 200 //p' "$tmp/waiting")" 12
+wait_end "$ndsd_pid" 15
+is "then it stops" "$rc" 0
+
 # One that ends after a few requests, as many do against their leaks.
 ndsd_start -- "$(program tests/peer/bad-responder)" exit-after 50
 for _ in 1 2 3 4 5 6; do

@@ -117,11 +117,44 @@ START_TEST(stop_goes_through_drain_front_and_workers)
 	ck_assert_int_eq(duties, DRAIN_STOP_FRONT_NOW);
 	ck_assert_int_eq(pass(500, 0), 0);
 	seen.front_running = 0;
-	ck_assert_int_eq(pass(100, 0), DRAIN_RETIRE_ALL);
+	ck_assert_int_eq(pass(100, 0), DRAIN_CLOSE_DOOR | DRAIN_RETIRE_ALL);
 	ck_assert_int_eq(pass(500, 0), 0);
 	seen.processes = 0;
 	pass(100, 0);
 	ck_assert_uint_eq(drain.phase, DRAIN_STOPPED);
+}
+END_TEST
+
+START_TEST(who_does_not_empty_the_queue_is_told_when_it_is_empty)
+{
+	seen.knows_traffic = 0;
+	seen.queued = 3;
+	drain_stop(&drain, 0, 1, now);
+	ck_assert_int_eq(pass(200, 0), DRAIN_CLOSE_DOOR);
+	ck_assert_int_eq(pass(5000, 0), 0);
+	seen.queued = 0;
+	ck_assert_int_eq(pass(100, 0), DRAIN_RETIRE_ALL);
+	ck_assert_uint_eq(drain.phase, DRAIN_STOP_WORKERS);
+}
+END_TEST
+
+START_TEST(a_queue_that_does_not_empty_ends_with_the_budget)
+{
+	seen.knows_traffic = 0;
+	seen.queued = 3;
+	drain_stop(&drain, 0, 1, now);
+	ck_assert_int_eq(pass(27900, 0), DRAIN_CLOSE_DOOR);
+	ck_assert_int_eq(pass(300, 0), DRAIN_RETIRE_ALL);
+}
+END_TEST
+
+START_TEST(a_queue_that_goes_on_to_another_ndsd_is_left)
+{
+	seen.knows_traffic = 0;
+	seen.door_stays = 1;
+	seen.queued = 3;
+	drain_stop(&drain, 0, 1, now);
+	ck_assert_int_eq(pass(300, 0), DRAIN_CLOSE_DOOR | DRAIN_RETIRE_ALL);
 }
 END_TEST
 
@@ -139,7 +172,7 @@ END_TEST
 START_TEST(a_quick_stop_leaves_the_drain_out)
 {
 	drain_stop(&drain, 0, 1, now);
-	ck_assert_int_eq(pass(200, 1), DRAIN_RETIRE_ALL);
+	ck_assert_int_eq(pass(200, 1), DRAIN_CLOSE_DOOR | DRAIN_RETIRE_ALL);
 }
 END_TEST
 
@@ -148,7 +181,7 @@ START_TEST(a_finished_drain_is_not_done_twice)
 	drain_begin(&drain, 0, now);
 	pass(1200, 0);
 	drain_stop(&drain, 0, 0, now);
-	ck_assert_int_eq(pass(200, 1), DRAIN_RETIRE_ALL);
+	ck_assert_int_eq(pass(200, 1), DRAIN_CLOSE_DOOR | DRAIN_RETIRE_ALL);
 }
 END_TEST
 
@@ -185,6 +218,10 @@ main(void)
 	tcase_add_test(cases, workers_that_do_not_count_get_the_whole_time);
 	tcase_add_test(cases, undrain_serves_again);
 	tcase_add_test(cases, stop_goes_through_drain_front_and_workers);
+	tcase_add_test(cases,
+	    who_does_not_empty_the_queue_is_told_when_it_is_empty);
+	tcase_add_test(cases, a_queue_that_does_not_empty_ends_with_the_budget);
+	tcase_add_test(cases, a_queue_that_goes_on_to_another_ndsd_is_left);
 	tcase_add_test(cases, a_second_signal_skips_the_quiet_time);
 	tcase_add_test(cases, a_quick_stop_leaves_the_drain_out);
 	tcase_add_test(cases, a_finished_drain_is_not_done_twice);
