@@ -26,15 +26,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
 	--no-install-recommends gcc libc6-dev make autoconf automake libtool \
 	pkg-config libfcgi-dev libjansson-dev libmd-dev libcurl4-openssl-dev
 WORKDIR /source
-COPY configure.ac Makefile.am LICENSE README.md CHANGES.md CONTRIBUTING.md \
-	quickstart ./
-COPY src src
-COPY man man
-COPY examples examples
-COPY tests tests
-COPY scripts scripts
-COPY lighttpd lighttpd
-COPY nginx nginx
+COPY . .
 RUN mkdir -p build-aux /build && autoreconf -fi && cd /build && \
 	/source/configure --prefix=/usr --sysconfdir=/etc && \
 	make -j"$(nproc)" && make install-strip && \

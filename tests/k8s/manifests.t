@@ -34,15 +34,15 @@ whole=$(sed -n 's/^APP_SHUTDOWN_TIMEOUT=//p' "$tmp/settings")
 for file in k8s/deployment.yaml k8s/legacy/deployment.yaml; do
 	pod='d["Deployment"]["spec"]["template"]["spec"]'
 	is "$file: the grace period is APP_SHUTDOWN_TIMEOUT + 5" \
-	    "$(get_yaml "$file" "$pod['terminationGracePeriodSeconds']")" \
+	    "$(get_yaml "$file" "${pod}['terminationGracePeriodSeconds']")" \
 	    $((whole + 5))
 	is "$file: each container is hardened" "$(get_yaml "$file" "
 all(c['securityContext'] == {'allowPrivilegeEscalation': False,
     'readOnlyRootFilesystem': True, 'capabilities': {'drop': ['ALL']}}
-    for c in $pod['containers'] + $pod.get('initContainers', []))")" True
+    for c in ${pod}['containers'] + ${pod}.get('initContainers', []))")" True
 	is "$file: each volume that is mounted exists" "$(get_yaml "$file" "
-{m['name'] for c in $pod['containers'] + $pod.get('initContainers', [])
-    for m in c['volumeMounts']} == {v['name'] for v in $pod['volumes']}")" True
+{m['name'] for c in ${pod}['containers'] + ${pod}.get('initContainers', [])
+    for m in c['volumeMounts']} == {v['name'] for v in ${pod}['volumes']}")" True
 	for selector in 'd["Service"]["spec"]["selector"]' \
 	    'd["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"]' \
 	    'd["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"]'; do
@@ -52,9 +52,9 @@ all(c['securityContext'] == {'allowPrivilegeEscalation': False,
 	done
 done
 for kustomization in k8s k8s/legacy; do
-	for file in $(sed -n 's/^  - \([a-z.]*yaml\)$/\1/p' "$kustomization/Kustomization"); do
+	while read -r file; do
 		ok "$kustomization/Kustomization names what exists: $file" \
 		    test -e "$kustomization/$file"
-	done
+	done < <(sed -n 's/^  - \([a-z.]*yaml\)$/\1/p' "$kustomization/Kustomization")
 done
 done_testing
