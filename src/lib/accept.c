@@ -144,6 +144,17 @@ orphan_look(struct acceptor *a)
 		retire(a);
 }
 
+/* Behind each wait that has let signals in. */
+static void
+looked(struct acceptor *a)
+{
+	if (told_to_retire)
+		retire(a);
+	orphan_look(a);
+	a->turns = 0;
+	a->glanced_ms = clock_ms();
+}
+
 /* Let signals and orders in without the listener, for at most timeout_ms.
  * (With nothing to wait for, epoll_pwait(2) lets no signal in; ppoll(2)
  * does.) */
@@ -155,11 +166,7 @@ glance(struct acceptor *a, int timeout_ms)
 
 	if (ppoll(&p, 1, &ts, &a->open_mask) > 0)
 		orders_take(a);
-	if (told_to_retire)
-		retire(a);
-	orphan_look(a);
-	a->turns = 0;
-	a->glanced_ms = clock_ms();
+	looked(a);
 }
 
 static int
@@ -179,11 +186,7 @@ idle(struct acceptor *a)
 	for (int i = 0; i < n; i++)
 		if (events[i].data.fd == a->worker->control_fd)
 			orders_take(a);
-	if (told_to_retire)
-		retire(a);
-	orphan_look(a);
-	a->turns = 0;
-	a->glanced_ms = clock_ms();
+	looked(a);
 }
 
 static int
