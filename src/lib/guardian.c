@@ -25,6 +25,7 @@
 #define AGAIN_MS 100 /* an overdue one that could not be taken */
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS 5000
+#define BURY_MS 100	  /* for children that are slow to die */
 #define MEMORY_EVERY_MS 250
 #define MEMORY_TIMES 2 /* APP_MAX_RSS, and a request is taken from a worker */
 #define OOM_RAISE 500  /* above what this process has; 1000 is the most */
@@ -242,9 +243,9 @@ wait_dead(struct guardian *g)
 	}
 }
 
-/* Children that a dead worker left behind: the guardian is their reaper. */
-static void
-bury_children(void)
+/* Kill all children. Returns whether there was one, dead or alive. */
+static int
+kill_children(void)
 {
 	char path[64], list[4096], *at = list, *end;
 	FILE *file;
@@ -254,58 +255,82 @@ bury_children(void)
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
 	file = fopen(path, "re");
 	if (file == NULL)
-		return;
+		return 0;
 	bytes = fread(list, 1, sizeof(list) - 1, file);
 	fclose(file);
 	list[bytes] = '\0';
 	for (; (pid = strtol(at, &end, 10)) > 0; at = end)
 		kill((pid_t)pid, SIGKILL);
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	return bytes > 0;
 }
 
-/* A worker that answered something has proved the program; only those that
- * die without, one after the other, wait.  The connection they held is settled
- * by then. */
+/* Children that a dead worker left behind: the guardian is their reaper, and
+ * of their own children once they are dead. */
 static void
-back_off(struct guardian *g)
+bury_children(const struct guardian *g)
 {
-	int64_t wait_ms = 0, until;
+	static const struct timespec moment = {0, 10000000};
+	int64_t until = clock_ms() + BURY_MS;
 
-	if (atomic_load(&g->worker->slot->count.requests) > g->answered)
-		g->failures = 0;
-	if (g->failures++ > 1)
-		wait_ms = RETRY_FIRST_MS
-		    << (g->failures < 9 ? g->failures - 3 : 6);
-	if (wait_ms > RETRY_MAX_MS)
-		wait_ms = RETRY_MAX_MS;
-	until = clock_ms() + wait_ms;
-	while (clock_ms() < until) {
-		int left = clock_left(until, RETRY_MAX_MS);
-		struct timespec ts = {left / 1000, left % 1000 * 1000000L};
-
-		int sig = sigtimedwait(&g->wait_set, NULL, &ts);
-
-		if (sig > 0 && sig != SIGCHLD)
-			_exit(0);
+	while (kill_children() && clock_ms() < until) {
+		sigtimedwait(&g->child_set, NULL, &moment);
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
 	}
 }
 
+/* A worker that answered something has proved the program; only those that
+ * die without, one after the other, wait. */
+static int64_t
+back_off_ms(struct guardian *g)
+{
+	int64_t wait_ms;
+
+	if (atomic_load(&g->worker->slot->count.requests) > g->answered)
+		g->failures = 0;
+	if (++g->failures < 3)
+		return 0;
+	wait_ms = RETRY_FIRST_MS << (g->failures < 9 ? g->failures - 3 : 6);
+	return wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS;
+}
+
+/* Told to leave meanwhile: at once where nobody waits for an answer. */
 static void
-tell_death(struct guardian *g, int status)
+back_off(struct guardian *g, int64_t wait_ms, enum rescue next)
+{
+	int64_t until = clock_ms() + wait_ms;
+
+	while (clock_ms() < until && !g->worker->leaving) {
+		int left = clock_left(until, RETRY_MAX_MS);
+		struct timespec ts = {left / 1000, left % 1000 * 1000000L};
+		int sig = sigtimedwait(&g->wait_set, NULL, &ts);
+
+		if (sig > 0 && sig != SIGCHLD)
+			g->worker->leaving = 1;
+	}
+	if (wait_ms > 0 && g->worker->leaving && next == RESCUE_NOTHING)
+		_exit(0);
+}
+
+static void
+tell_death(struct guardian *g, int status, int64_t wait_ms)
 {
 	int64_t lived = clock_ms() - g->born_ms;
 	struct worker *w = g->worker;
+	char next[32] = "at once";
 
+	if (wait_ms > 0)
+		snprintf(next, sizeof(next), "in %lldms", (long long)wait_ms);
 	if (WIFSIGNALED(status))
 		nds_log(NDS_WARN, "worker %u (pid %d) died of %s after "
-				  "%lld.%llds, next one at once",
+				  "%lld.%llds, next one %s",
 		    w->slot->number, g->pid, sig_name(WTERMSIG(status)),
-		    (long long)lived / 1000, (long long)lived % 1000 / 100);
+		    (long long)lived / 1000, (long long)lived % 1000 / 100,
+		    next);
 	else
 		nds_log(NDS_WARN, "worker %u (pid %d) exited with status %d in "
-				  "a request, next one at once",
-		    w->slot->number, g->pid, WEXITSTATUS(status));
+				  "a request, next one %s",
+		    w->slot->number, g->pid, WEXITSTATUS(status), next);
 	if (w->control_fd >= 0 && own_has(w->control_fd))
 		order_send(w->control_fd, ORDER_DIED, (uint32_t)status, -1);
 }
@@ -315,23 +340,25 @@ tell_death(struct guardian *g, int status)
 static enum rescue
 bury(struct guardian *g, int status)
 {
+	const struct settings *set = &g->worker->settings;
 	struct slot *s = g->worker->slot;
 	enum rescue next;
+	int64_t wait_ms;
 
 	if (WIFEXITED(status) && atomic_load(&s->fd) < 0 &&
 	    atomic_load(&s->state) == SLOT_ACCEPTING)
 		_exit(WEXITSTATUS(status));
-	tell_death(g, status);
+	wait_ms = back_off_ms(g);
+	tell_death(g, status, wait_ms);
 	next = rescue_dead(s, g->worker->listen_fd,
-	    (uint32_t)g->worker->settings.replay_bytes);
+	    (uint32_t)set->replay_bytes, set->request_timeout_ms);
 	own_visit(close_foreign, s);
-	bury_children();
+	bury_children(g);
 	if (next != RESCUE_CAPTURED)
 		bulkhead_release(&g->worker->shared, s->number);
-	if (next == RESCUE_NOTHING) {
+	if (next == RESCUE_NOTHING)
 		memset(slot_capture(s), 0, atomic_load(&s->capture_used));
-		back_off(g);
-	}
+	back_off(g, wait_ms, next);
 	if (!own_has(g->worker->listen_fd)) {
 		nds_log(NDS_ERROR, "a handler closed the listener: this "
 				   "responder ends");

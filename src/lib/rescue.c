@@ -208,26 +208,37 @@ rescue_connection(struct slot *s, uint32_t state, int fd, uint32_t replay_bytes)
 }
 
 /* Accepted, and perhaps noted; what else stands in the slot may still be of the
- * request before. */
+ * request before.  Its time begins here: the next worker may die, or hang,
+ * before it comes to it. */
 static enum rescue
-rescue_accepted(struct slot *s, int listen_fd)
+rescue_accepted(struct slot *s, int listen_fd, int64_t timeout_ms)
 {
+	int64_t now = clock_ms();
+
 	if (atomic_load(&s->fd) < 0)
 		atomic_store(&s->fd, find_unnoted(listen_fd));
+	if (atomic_load(&s->fd) < 0)
+		return RESCUE_NOTHING;
+	s->request_id[0] = '\0';
+	atomic_store(&s->capture_used, 0);
+	atomic_store(&s->tries, 0);
 	atomic_store(&s->flags, 0);
-	atomic_store(&s->started_ms, 0);
-	return atomic_load(&s->fd) < 0 ? RESCUE_NOTHING : RESCUE_UNREAD;
+	atomic_store(&s->started_ms, now);
+	atomic_store(&s->deadline_ms, now + timeout_ms);
+	atomic_store(&s->state, SLOT_UNREAD);
+	return RESCUE_UNREAD;
 }
 
 enum rescue
-rescue_dead(struct slot *s, int listen_fd, uint32_t replay_bytes)
+rescue_dead(struct slot *s, int listen_fd, uint32_t replay_bytes,
+    int64_t timeout_ms)
 {
 	uint32_t state = atomic_load(&s->state);
 	int fd = atomic_load(&s->fd);
 	enum rescue next = RESCUE_NOTHING;
 
 	if (state == SLOT_ACCEPTING)
-		next = rescue_accepted(s, listen_fd);
+		next = rescue_accepted(s, listen_fd, timeout_ms);
 	else if (fd >= 0 && is_connection(s, fd, listen_fd))
 		next = rescue_connection(s, state, fd, replay_bytes);
 	else if (fd >= 0) {
@@ -263,7 +274,7 @@ rescue_take(struct slot *s, int status, const char *why)
 	static const uint32_t takeable[] = {SLOT_UNREAD, SLOT_READING,
 	    SLOT_RUNNING, SLOT_STREAMING};
 
-	if (atomic_load(&s->fd) < 0)
+	if (atomic_load(&s->fd) < 0 || (status == 504 && is_in_time(s)))
 		return 0;
 	for (size_t i = 0; i < sizeof(takeable) / sizeof(takeable[0]); i++) {
 		uint32_t from = takeable[i];

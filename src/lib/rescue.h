@@ -17,14 +17,17 @@ enum rescue {
 
 /* Settle the connection of a dead worker.  listen_fd tells an accepted and
  * never noted connection by its local address; replay_bytes is the largest
- * capture that is run again.  Answers, breaks off or hands on; slot->fd is -1
- * unless it is handed on. May block for a moment while the front reads. */
-enum rescue rescue_dead(struct slot *s, int listen_fd, uint32_t replay_bytes);
+ * capture that is run again; timeout_ms is the time of a request that has not
+ * been noted yet.  Answers, breaks off or hands on; slot->fd is -1 unless it is
+ * handed on. May block for a moment while the front reads. */
+enum rescue rescue_dead(struct slot *s, int listen_fd, uint32_t replay_bytes,
+    int64_t timeout_ms);
 
 /* Take the request away from a living worker, which is stopped, and answer
  * status (504 counts as expired, all else as lost) for the reason given; or
- * break a stream off.  Returns 1 when it was taken (the worker must die), 0
- * when there was nothing to take. */
+ * break a stream off.  504 is for what stands in the slot and is overdue by now:
+ * another may have begun since the caller looked.  Returns 1 when it was taken
+ * (the worker must die), 0 when there was nothing to take. */
 int rescue_take(struct slot *s, int status, const char *why);
 
 #endif

@@ -66,7 +66,8 @@ is "nor does it when its parent dies" "$status_code" 502
 like "and the connection ends" "$answer" '^closed eof'
 guardian=$(field '.workers[0].guardian_pid')
 alone() { [ "$(wc -w <"/proc/$guardian/task/$guardian/children")" = 1 ]; }
-ok "children of a dead worker are buried (hazard 15)" wait_until 5 alone
+ok "children of a dead worker, and theirs, are buried (hazard 15)" \
+    wait_until 5 alone
 
 # ---- what the capture holds is wiped
 supervisor=$(field .supervisor.pid)
@@ -76,7 +77,7 @@ secrets() {
 		[[ $(readlink "$fd") != /memfd:nds-slot* ]] || grep -c "$1" "$fd"
 	done | awk '{ n += $1 } END { print n }'
 }
-kept() { [ "$(secrets xyzzy-1)" -gt 0 ]; }
+kept() { [ "$(secrets xyzzy-)" -gt 0 ]; }
 "$(program tests/peer/fcgi-peer)" --header "Cookie: xyzzy-1" --method POST \
     --path /again --body-size 3000 --pause-at 2000 --timeout 20000 "$app" \
     >/dev/null <>"$tmp/never" &
@@ -96,6 +97,17 @@ is "or when the guardian has answered it" "$(secrets xyzzy-)" 0
 sum='.counters|[.status_1xx,.status_2xx,.status_3xx,.status_4xx,.status_5xx]|add'
 is "the sum of the statuses is the sum of the requests" "$(field "$sum")" \
     "$(counted requests)"
+noughts=$(printf %01000d 0) # more than the next readiness request overwrites
+"$(program tests/peer/fcgi-peer)" --method POST --path /again --timeout 20000 \
+    --body "${noughts}xyzzy-4$noughts" --pause-at 2000 "$app" \
+    >/dev/null 2>&1 <>"$tmp/never" &
+client=$!
+pids+=("$client")
+wait_until 5 kept
+kill -KILL -- "-$(field '.workers[0].guardian_pid')"
+wait "$client" 2>/dev/null
+wait_until 10 one
+is "or when its worker and the guardian were killed" "$(secrets xyzzy-)" 0
 stop_is 0 "it stops"
 
 # ---- one that cannot be stopped
@@ -121,6 +133,28 @@ ask --path /fds "$app"
 like "and all of them after a death (hazard 14)" "$answer" '^body open 400'
 is "under the same guardian" "$(field '.workers[0].guardian_pid')" "$guardian"
 stop_is 0 "it stops with them"
+
+# ---- a program that dies again and again, with a connection at hand
+mkfifo "$tmp/go"
+exec {go_fd}<>"$tmp/go"
+ndsd_start -- "$hazard" mortal
+peer --path /fds --pause-at 0 --timeout 30000 "$app" >"$tmp/held" <&"$go_fd" &
+client=$!
+pids+=("$client")
+ok "a connection is at hand" wait_until 5 field_is '.workers[0].state' busy
+before=$(wc -l <"$tmp/ndsd.log")
+chmod +x "$tmp/file"
+kill -KILL "$(workers)"
+deaths() { tail -n +$before "$tmp/ndsd.log" | grep -c 'died of SIGKILL'; }
+slower() { grep -q 'next one in 400ms' "$tmp/ndsd.log"; }
+ok "the next start is put off more and more, and told" wait_until 5 slower
+ok "few were in vain ($(deaths))" test "$(deaths)" -lt 10
+chmod -x "$tmp/file"
+echo go >&"$go_fd"
+wait "$client"
+like "and the connection is served by the first that lives" \
+    "$(<"$tmp/held")" '^status 200'
+stop_is 0 "it stops after that"
 
 # ---- no guardian
 alone_is() { # SCENE REASON HAZARD

@@ -7,8 +7,9 @@
  *	thread		a thread runs already
  *	no-clone	the system refuses clone(2) with a shared table
  *	many-fds	400 descriptors are open already
+ *	mortal		a worker dies at its start while the file is executable
  *
- * /stray and /lock use the file that HAZARD_FILE names.
+ * The file is the one that HAZARD_FILE names; /stray and /lock use it too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -95,13 +96,15 @@ lock(struct nds_request *req, struct nds_response *res)
 	    nds_text(res, 200, "locked\n");
 }
 
-/* Leaves a child behind that holds all that it inherited. */
+/* Leaves a child and one of that behind, which hold all that they inherited. */
 static int
 child(struct nds_request *req, struct nds_response *res)
 {
 	char text[32];
 	pid_t pid = fork();
 
+	if (pid == 0)
+		fork();
 	while (pid == 0)
 		pause();
 	if (nds_query(req, "die") != NULL)
@@ -184,6 +187,16 @@ refuse_clone(void)
 }
 
 static int
+start(void *mortal)
+{
+	const char *file = getenv("HAZARD_FILE");
+
+	if (*(int *)mortal && file != NULL && access(file, X_OK) == 0)
+		return die();
+	return 0;
+}
+
+static int
 set_scene(const char *how)
 {
 	pthread_t thread;
@@ -202,7 +215,9 @@ int
 main(int argc, char **argv)
 {
 	struct nds_app *a = nds_app_new("hazard-responder", "1.0");
+	int mortal = argc > 1 && strcmp(argv[1], "mortal") == 0;
 
+	nds_on_start(a, start, &mortal);
 	if (argc < 2 || set_scene(argv[1]) != 0)
 		return 2;
 	nds_route(a, "GET,POST", "/second", second_time);

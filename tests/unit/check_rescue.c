@@ -16,6 +16,7 @@
 #include "proto/wire.h"
 
 #define REPLAY_BYTES 65536
+#define TIMEOUT_MS 20000
 #define ANSWER                                                               \
 	"Status: 201 Created\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -88,7 +89,7 @@ kept(size_t sent)
 static enum rescue
 rescue(void)
 {
-	enum rescue next = rescue_dead(slot, -1, REPLAY_BYTES);
+	enum rescue next = rescue_dead(slot, -1, REPLAY_BYTES, TIMEOUT_MS);
 	ssize_t n;
 
 	got_bytes = 0;
@@ -148,6 +149,25 @@ START_TEST(an_unread_one_past_its_deadline_is_answered_by_its_name)
 	answered("\"request_id\":\"its-own-id\"");
 	counted(1, 0, 5);
 	ck_assert_int_eq(slot->fd, -1);
+}
+END_TEST
+
+/* What else stands in the slot is of the request before. */
+START_TEST(one_that_was_only_accepted_has_its_time_and_no_more)
+{
+	captured(request_bytes);
+	slot->capture_used = 24;
+	slot->flags = SLOT_COUNTED;
+	slot->started_ms = slot->deadline_ms = 0;
+	ck_assert_int_eq(rescue(), RESCUE_UNREAD);
+	ck_assert_int_gt(slot->deadline_ms, clock_ms());
+	ck_assert_int_le(slot->deadline_ms, clock_ms() + TIMEOUT_MS);
+	slot->deadline_ms = clock_ms() - 1;
+	ck_assert_int_eq(write(front, request, request_bytes),
+	    (ssize_t)request_bytes);
+	ck_assert_int_eq(rescue(), RESCUE_NOTHING);
+	answered("X-Request-Id: its-own-id");
+	counted(1, 0, 5);
 }
 END_TEST
 
@@ -307,8 +327,8 @@ START_TEST(what_did_not_come_off_the_listener_is_not_written_to)
 	ck_assert_int_eq(bind(listener, (struct sockaddr *)&at,
 	    sizeof(at.sun_family)), 0); /* any abstract name */
 	kept(0);
-	ck_assert_int_eq(rescue_dead(slot, listener, REPLAY_BYTES),
-	    RESCUE_NOTHING);
+	ck_assert_int_eq(rescue_dead(slot, listener, REPLAY_BYTES,
+	    TIMEOUT_MS), RESCUE_NOTHING);
 	ck_assert_int_eq(recv(front, got, 1, MSG_DONTWAIT), -1);
 	ck_assert_uint_eq(slot->count.lost, 1);
 	close(listener);
@@ -321,6 +341,7 @@ START_TEST(an_overdue_one_is_answered_504)
 {
 	captured(request_bytes);
 	slot->state = SLOT_RUNNING;
+	slot->deadline_ms = clock_ms() - 1;
 	ck_assert_int_eq(rescue_take(slot, 504, "late"), 1);
 	ck_assert_uint_eq(slot->state, SLOT_EXPIRED);
 	ck_assert_int_eq(rescue(), RESCUE_NOTHING);
@@ -331,9 +352,20 @@ START_TEST(an_overdue_one_is_answered_504)
 }
 END_TEST
 
+START_TEST(one_that_began_since_is_not_taken)
+{
+	captured(request_bytes);
+	slot->state = SLOT_RUNNING;
+	ck_assert_int_eq(rescue_take(slot, 504, "late"), 0);
+	ck_assert_uint_eq(slot->state, SLOT_RUNNING);
+	ck_assert_int_eq(rescue_take(slot, 502, "too large"), 1);
+}
+END_TEST
+
 START_TEST(a_finished_one_is_not_taken)
 {
 	kept(0);
+	slot->deadline_ms = clock_ms() - 1;
 	ck_assert_int_eq(rescue_take(slot, 504, "late"), 0);
 	ck_assert_uint_eq(slot->state, SLOT_SENDING);
 }
@@ -351,6 +383,8 @@ main(void)
 	tcase_add_test(t, an_unread_one_is_handed_on);
 	tcase_add_test(t,
 	    an_unread_one_past_its_deadline_is_answered_by_its_name);
+	tcase_add_test(t,
+	    one_that_was_only_accepted_has_its_time_and_no_more);
 	tcase_add_test(t, bytes_that_were_not_yet_counted_are_not_lost);
 	tcase_add_test(t, bytes_that_were_counted_are_not_counted_twice);
 	tcase_add_test(t, reading_goes_on_once);
@@ -365,6 +399,7 @@ main(void)
 	tcase_add_test(t, a_stream_that_is_all_out_is_whole);
 	tcase_add_test(t, what_did_not_come_off_the_listener_is_not_written_to);
 	tcase_add_test(t, an_overdue_one_is_answered_504);
+	tcase_add_test(t, one_that_began_since_is_not_taken);
 	tcase_add_test(t, a_finished_one_is_not_taken);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);
