@@ -422,7 +422,8 @@ slot_dead(struct slot_process *s, int status)
 	probe_end(s);
 	process_close(&s->process, &s->sup->loop);
 	process_forget(&s->process, s->sup->store_fd);
-	kill(-was.pid, SIGKILL); /* children it left behind */
+	if (was.pid > 0) /* 0: the last supervisor died just here */
+		kill(-was.pid, SIGKILL); /* children it left behind */
 	generation_blame(s->sup, s,
 	    !was.killed ? death_text(status, how)
 		: was.state == POOL_STARTING
@@ -435,8 +436,10 @@ slot_dead(struct slot_process *s, int status)
 		at->pid = 0;
 		atomic_fetch_add(&s->sup->board->workers_died, 1);
 	}
-	if (s->map != NULL)
-		slot_clean(s->map, was.generation);
+	if (s->map == NULL)
+		return;
+	slot_clean(s->map, was.generation);
+	board_slot_wipe(s->map); /* others' secrets */
 }
 
 void

@@ -224,6 +224,13 @@ board_pool_map(int fd, int writable, struct nds_error *err)
 	return NULL;
 }
 
+void
+board_slot_wipe(struct slot *s)
+{
+	if (inside(s->capture_at, s->capture_bytes, checked_of(s)->bytes))
+		memset(slot_capture(s), 0, s->capture_bytes);
+}
+
 uint8_t *
 board_ring(const struct slot *s, uint32_t *bytes)
 {

@@ -218,6 +218,10 @@ struct slot *board_slot_map(int fd, int writable, struct nds_error *err);
 struct pool_board *board_pool_map(int fd, int writable, struct nds_error *err);
 void board_unmap(void *segment);
 
+/* Overwrite what is captured of a request.  For whoever cleans up when worker
+ * and guardian are dead, and with them all who could have moved the area. */
+void board_slot_wipe(struct slot *s);
+
 /* The areas of a mapped slot. */
 static inline uint8_t *
 slot_capture(struct slot *s)

@@ -133,6 +133,24 @@ START_TEST(what_is_no_segment_is_refused)
 }
 END_TEST
 
+START_TEST(a_capture_is_wiped_where_it_lies_and_nowhere_else)
+{
+	int fd;
+	struct slot *s = slot_make(&fd);
+	uint8_t *capture = slot_capture(s), *answer = slot_answer(s);
+
+	capture[0] = capture[s->capture_bytes - 1] = answer[0] = 1;
+	board_slot_wipe(s);
+	ck_assert_int_eq(capture[0], 0);
+	ck_assert_int_eq(capture[s->capture_bytes - 1], 0);
+	ck_assert_int_eq(answer[0], 1);
+	s->capture_at = 0x7fffffff; /* as a handler may have left it */
+	board_slot_wipe(s);
+	board_unmap(s);
+	close(fd);
+}
+END_TEST
+
 START_TEST(the_pool_board_maps)
 {
 	struct nds_error err = {""};
@@ -443,6 +461,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, nobody_can_shrink_a_segment);
 	tcase_add_test(tc, a_lying_header_is_refused);
 	tcase_add_test(tc, what_is_no_segment_is_refused);
+	tcase_add_test(tc, a_capture_is_wiped_where_it_lies_and_nowhere_else);
 	tcase_add_test(tc, the_pool_board_maps);
 	tcase_add_test(tc, latencies_fall_into_their_buckets);
 	tcase_add_test(tc, a_check_is_read_whole_or_not_at_all);
