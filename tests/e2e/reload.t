@@ -70,6 +70,16 @@ put "$tmp/bin/never"
 reloads
 is "nor one that never gets ready" "$rc" 1
 like "within its time" "$said" 'not become ready within APP_START_TIMEOUT'
+printf '#!/bin/sh\nexec "%s" dies-soon\n' \
+    "$(program tests/peer/bad-responder)" >"$tmp/bin/dies"
+put "$tmp/bin/dies"
+reloads
+is "nor one whose workers get ready and then die" "$rc" 1
+like "with the signal" "$said" "died of SIGALRM.*generation $was serves on"
+three_idle() { [ "$(field '[.workers[]|select(.state=="idle")]|length')" = 3 ]; }
+was_again() { three_idle && [ "$(field '[.workers[].generation]|unique|@csv')" = "$was" ]; }
+ok "which is taken back" wait_until 10 was_again
+before=$(workers)
 rm "$tmp/bin/served"
 reloads
 is "nor one that is not there" "$rc" 1
@@ -81,7 +91,6 @@ is "and they answer" "$status_code" 200
 # A death now is healed with the program of this generation, although no file
 # stands at its path.
 kill -KILL "$(field '.workers[0].guardian_pid')"
-three_idle() { [ "$(field '[.workers[]|select(.state=="idle")]|length')" = 3 ]; }
 ok "a place that dies now is filled again" wait_until 5 three_idle
 
 # ---- signals, two at once, and a supervisor that dies

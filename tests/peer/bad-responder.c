@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,16 @@ fails(void *arg)
 {
 	(void)arg;
 	return 1;
+}
+
+/* The wait for the next request ends it. */
+static int
+dies_soon(void *arg)
+{
+	static const struct itimerval soon = {{0, 0}, {0, 500000}};
+
+	(void)arg;
+	return setitimer(ITIMER_REAL, &soon, NULL);
 }
 
 static int
@@ -123,6 +134,8 @@ app(const char *how, int argc, char **argv)
 		nds_on_start(a, hang, NULL);
 	else if (strcmp(how, "start-fails") == 0)
 		nds_on_start(a, fails, NULL);
+	else if (strcmp(how, "dies-soon") == 0)
+		nds_on_start(a, dies_soon, NULL);
 	else if (strcmp(how, "stderr") == 0)
 		fprintf(stderr, "words on stderr at start\n");
 	else if (strcmp(how, "ignore-term") == 0)
