@@ -61,6 +61,26 @@ file_read(const char *path, char text[TEXT_BYTES])
 
 /* ---- settings ------------------------------------------------------------ */
 
+int
+front_config_find(int wanted, struct settings *s, struct nds_error *err)
+{
+	char path[PATH_MAX];
+
+	if (s->front_config[0] == '\0')
+		snprintf(s->front_config, sizeof(s->front_config), "%s",
+		    NDS_CONFDIR "/lighttpd.conf");
+	if (!wanted)
+		return 0;
+	if (realpath(s->front_config, path) == NULL)
+		return error_sys(err, "APP_FRONT_CONFIG=%s", s->front_config);
+	if (strlen(path) >= sizeof(s->front_config))
+		return error_set(err, "APP_FRONT_CONFIG=%s: the path is too "
+				      "long, %zu bytes are allowed",
+		    path, sizeof(s->front_config) - 1);
+	memcpy(s->front_config, path, strlen(path) + 1);
+	return 0;
+}
+
 const char *
 front_settings_path(const struct settings *s)
 {

@@ -16,7 +16,12 @@
 /* In the environment of lighttpd: the file of settings. */
 #define FRONT_SETTINGS_ENV "NDS_FRONT_SETTINGS"
 
-/* The path of that file; static. */
+/* Make APP_FRONT_CONFIG what lighttpd is given: the installed one when it is
+ * empty and, if wanted, an absolute name without links, since lighttpd executes
+ * itself again in /. Returns 0 or -1 with err. */
+int front_config_find(int wanted, struct settings *s, struct nds_error *err);
+
+/* The path of the file of settings; static. */
 const char *front_settings_path(const struct settings *s);
 
 /* Whether the file says what s says of what a front depends on: 1 or 0. */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ndsd/front.h"
 #include "ndsd/supervisor.h"
 #include "proto/store.h"
 
@@ -49,7 +50,7 @@ check_fixed(const struct settings *is, const struct settings *shall,
 {
 	static const char *const fixed[] = {"APP_RUNTIME_DIR", "APP_USER",
 	    "APP_SOCKET_GROUP", "APP_BIND_ADDRESS", "APP_REPLAY_BYTES",
-	    "APP_CACHE_BYTES"};
+	    "APP_CACHE_BYTES", "APP_FRONT_CONFIG"};
 	char old[SETTINGS_LIST_MAX], new[SETTINGS_LIST_MAX];
 
 	for (const struct settings_row *row = settings_table; row->key != NULL;
@@ -89,10 +90,12 @@ generation_reload(struct supervisor *sup, struct nds_error *err)
 
 	if (state->drain.phase > DRAIN_DRAINED)
 		return error_set(err, "the service is stopping");
-	if (settings_load(&fresh, sup->options->file, environ, err) < 0)
+	if (settings_load(&fresh, sup->options->file, environ, err) < 0 ||
+	    front_config_find(sup->options->front_lighttpd, &fresh, err) < 0)
 		return -1;
-	memcpy(fresh.front_config, state->settings.front_config,
-	    sizeof(fresh.front_config));
+	if (!sup->options->front_lighttpd) /* nobody asks for it */
+		memcpy(fresh.front_config, state->settings.front_config,
+		    sizeof(fresh.front_config));
 	if (check_fixed(&state->settings, &fresh, err) < 0)
 		return -1;
 	program_fd = program_open(sup, err);

@@ -203,28 +203,6 @@ find_programs(struct command *c, struct nds_error *err)
 	return 0;
 }
 
-/* lighttpd re-executes itself in /: its configuration must have an absolute
- * name. */
-static int
-check_front(const struct command *c, struct settings *s, struct nds_error *err)
-{
-	char path[PATH_MAX];
-
-	if (s->front_config[0] == '\0')
-		snprintf(s->front_config, sizeof(s->front_config), "%s",
-		    NDS_CONFDIR "/lighttpd.conf");
-	if (!c->options.front_lighttpd)
-		return 0;
-	if (realpath(s->front_config, path) == NULL)
-		return error_sys(err, "APP_FRONT_CONFIG=%s", s->front_config);
-	if (strlen(path) >= sizeof(s->front_config))
-		return error_set(err, "APP_FRONT_CONFIG=%s: the path is too "
-				      "long, %zu bytes are allowed",
-		    path, sizeof(s->front_config) - 1);
-	memcpy(s->front_config, path, strlen(path) + 1);
-	return 0;
-}
-
 static void
 open_standard_fds(void)
 {
@@ -341,7 +319,7 @@ settings_again(const struct command *c, struct state *state)
 
 	settings_default(&s);
 	if (settings_load(&s, c->options.file, environ, &err) < 0 ||
-	    check_front(c, &s, &err) < 0)
+	    front_config_find(c->options.front_lighttpd, &s, &err) < 0)
 		log_errorx("%s", err.text);
 	state->settings = state->settings_before = s;
 	state->settings_bytes = sizeof(s);
@@ -373,7 +351,7 @@ start(struct command *c, struct settings *s, char **argv)
 	if (upgraded > 0)
 		return resume(c, &keeper, argv);
 	if (upgraded < 0 || find_programs(c, &err) < 0 ||
-	    check_front(c, s, &err) < 0 ||
+	    front_config_find(c->options.front_lighttpd, s, &err) < 0 ||
 	    prepare(c, s, &keeper, &err) < 0) {
 		fprintf(stderr, "ndsd: %s\n", err.text);
 		return EXIT_REFUSED;

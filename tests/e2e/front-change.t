@@ -8,7 +8,14 @@
 need jq
 use_front
 prove=$(program nds-prove)
-settings() { printf 'APP_MAX_BODY=%s\nAPP_LOG_LEVEL=%s\n' "$@" >"$tmp/settings"; }
+ln -s "$APP_FRONT_CONFIG" "$tmp/front.conf"
+cp "$APP_FRONT_CONFIG" "$tmp/other.conf"
+unset APP_FRONT_CONFIG
+# settings BODY LEVEL [CONFIGURATION]
+settings() {
+	printf 'APP_MAX_BODY=%s\nAPP_LOG_LEVEL=%s\nAPP_FRONT_CONFIG=%s\n' \
+	    "$1" "$2" "${3:-$tmp/front.conf}" >"$tmp/settings"
+}
 head -c 300000 /dev/zero >"$tmp/upload"
 echoed() { gets "$1" --data-binary "@$tmp/upload" "$url/_diag/echo"; }
 restarts() { grep -c "restarts gracefully" "$tmp/ndsd.log"; }
@@ -43,6 +50,15 @@ is "it is the same process all the time" \
     "$(awk 'NR == 1 { print $1 }' "$run/control/front.process")" "$front"
 like "what the front reads is what is in force" \
     "$(<"$run/control/front.settings")" "^APP_MAX_BODY='102400'"
+
+settings 100k info "$tmp/other.conf"
+said=$(ctl reload 2>&1)
+is "another configuration is refused" "$?" 1
+like "by its name" "$said" "APP_FRONT_CONFIG=$tmp/other.conf cannot change"
+settings 100k info "$tmp/no.conf"
+said=$(ctl reload 2>&1)
+is "so is one that is not there" "$?" 1
+like "and says so" "$said" "APP_FRONT_CONFIG=$tmp/no.conf.*No such file"
 
 # Every setting that the script asks for is one that ndsd hands on so.
 while read -r key; do
