@@ -25,6 +25,7 @@
 #define AGAIN_MS 100 /* an overdue one that could not be taken */
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS 5000
+#define GIVE_UP_MS 800 /* a wait as long as this is ndsd's to decide on */
 #define BURY_MS 100	  /* for children that are slow to die */
 #define MEMORY_EVERY_MS 250
 #define MEMORY_TIMES 2 /* APP_MAX_RSS, and a request is taken from a worker */
@@ -312,7 +313,8 @@ back_off(struct guardian *g, int64_t wait_ms, enum rescue next)
 		_exit(0);
 }
 
-static void
+/* Returns 1 when ndsd has been told. */
+static int
 tell_death(struct guardian *g, int status, int64_t wait_ms)
 {
 	int64_t lived = clock_ms() - g->born_ms;
@@ -331,8 +333,18 @@ tell_death(struct guardian *g, int status, int64_t wait_ms)
 		nds_log(NDS_WARN, "worker %u (pid %d) exited with status %d in "
 				  "a request, next one %s",
 		    w->slot->number, g->pid, WEXITSTATUS(status), next);
-	if (w->control_fd >= 0 && own_has(w->control_fd))
-		order_send(w->control_fd, ORDER_DIED, (uint32_t)status, -1);
+	return w->control_fd >= 0 && own_has(w->control_fd) &&
+	    order_send(w->control_fd, ORDER_DIED, (uint32_t)status, -1) == 0;
+}
+
+/* ndsd would count this place among those that serve. */
+static void
+give_up(const struct guardian *g)
+{
+	nds_log(NDS_ERROR, "worker %u dies again and again: this responder "
+			   "ends, ndsd starts the next one",
+	    g->worker->slot->number);
+	_exit(1);
 }
 
 /* Returns what the next worker finds; does not return when the worker left by
@@ -344,12 +356,13 @@ bury(struct guardian *g, int status)
 	struct slot *s = g->worker->slot;
 	enum rescue next;
 	int64_t wait_ms;
+	int told;
 
 	if (WIFEXITED(status) && atomic_load(&s->fd) < 0 &&
 	    atomic_load(&s->state) == SLOT_ACCEPTING)
 		_exit(WEXITSTATUS(status));
 	wait_ms = back_off_ms(g);
-	tell_death(g, status, wait_ms);
+	told = tell_death(g, status, wait_ms);
 	next = rescue_dead(s, g->worker->listen_fd,
 	    (uint32_t)set->replay_bytes, set->request_timeout_ms);
 	own_visit(close_foreign, s);
@@ -358,6 +371,8 @@ bury(struct guardian *g, int status)
 		bulkhead_release(&g->worker->shared, s->number);
 	if (next == RESCUE_NOTHING)
 		memset(slot_capture(s), 0, atomic_load(&s->capture_used));
+	if (next == RESCUE_NOTHING && told && wait_ms >= GIVE_UP_MS)
+		give_up(g);
 	back_off(g, wait_ms, next);
 	if (!own_has(g->worker->listen_fd)) {
 		nds_log(NDS_ERROR, "a handler closed the listener: this "

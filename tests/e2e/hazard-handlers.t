@@ -154,6 +154,13 @@ echo go >&"$go_fd"
 wait "$client"
 like "and the connection is served by the first that lives" \
     "$(<"$tmp/held")" '^status 200'
+chmod +x "$tmp/file"
+kill -KILL "$(workers)"
+unready() { ! ready; }
+ok "a place whose worker cannot begin is not ready" wait_until 4 unready
+chmod -x "$tmp/file"
+ok "until one can" wait_until 10 ready
+ok "which serves" asks 200 --path /fds "$app"
 stop_is 0 "it stops after that"
 
 # ---- no guardian
