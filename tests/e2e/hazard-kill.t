@@ -26,7 +26,10 @@ aim() {
 	hunter=$!
 	pids+=("$hunter")
 	wait_until 5 watching
-	gone "$hunter" && skip_all "no process can be watched here"
+	if gone "$hunter"; then
+		wait "$hunter"
+		[ $? != 77 ] || skip_all "no process can be watched here"
+	fi
 	asked=$((asked + 1))
 }
 
