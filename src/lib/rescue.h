@@ -25,7 +25,7 @@ enum rescue rescue_dead(struct slot *s, int listen_fd, uint32_t replay_bytes,
 
 /* Take the request away from a living worker, which is stopped, and answer
  * status (504 counts as expired, all else as lost) for the reason given; or
- * break a stream off.  504 is for what stands in the slot and is overdue by now:
+ * break a stream off.  504 is for what stands in the slot and is overdue now:
  * another may have begun since the caller looked.  Returns 1 when it was taken
  * (the worker must die), 0 when there was nothing to take. */
 int rescue_take(struct slot *s, int status, const char *why);

@@ -145,7 +145,7 @@ ok "a connection is at hand" wait_until 5 field_is '.workers[0].state' busy
 before=$(wc -l <"$tmp/ndsd.log")
 chmod +x "$tmp/file"
 kill -KILL "$(workers)"
-deaths() { tail -n +$before "$tmp/ndsd.log" | grep -c 'died of SIGKILL'; }
+deaths() { tail -n "+$before" "$tmp/ndsd.log" | grep -c 'died of SIGKILL'; }
 slower() { grep -q 'next one in 400ms' "$tmp/ndsd.log"; }
 ok "the next start is put off more and more, and told" wait_until 5 slower
 ok "few were in vain ($(deaths))" test "$(deaths)" -lt 10
