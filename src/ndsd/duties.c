@@ -77,6 +77,18 @@ kill_all(struct supervisor *sup)
 	}
 }
 
+/* Asked again until it is gone. */
+static void
+kill_front(struct supervisor *sup)
+{
+	if (sup->front_killed)
+		return;
+	sup->front_killed = 1;
+	sup->state->killed++;
+	log_warnx("lighttpd does not end in time, killed");
+	helper_kill(&sup->helper[STATE_FRONT]);
+}
+
 static void
 close_door(struct supervisor *sup)
 {
@@ -120,11 +132,8 @@ duties_drain(struct supervisor *sup, int64_t now_ms)
 		    (long long)(now_ms - state->drain.since_ms));
 	if (duty & DRAIN_STOP_FRONT_NOW)
 		helper_stop(&sup->helper[STATE_FRONT]);
-	if (duty & DRAIN_KILL_FRONT) {
-		log_warnx("lighttpd does not end in time, killed");
-		state->killed++;
-		helper_kill(&sup->helper[STATE_FRONT]);
-	}
+	if (duty & DRAIN_KILL_FRONT)
+		kill_front(sup);
 	if (duty & DRAIN_CLOSE_DOOR)
 		close_door(sup);
 	if (duty & DRAIN_RETIRE_ALL)

@@ -239,8 +239,8 @@ front_tell(struct helper *h, int64_t now_ms)
 	    !h->sup->state->front_again ||
 	    now_ms - r->spawned_ms < HELPER_YOUNG_MS)
 		return;
-	h->sup->state->front_again = 0;
 	kill(r->pid, SIGUSR1); /* lighttpd's graceful restart */
+	h->sup->state->front_again = 0; /* last: twice is better than never */
 	log_info("lighttpd (pid %d) restarts gracefully: its settings have "
 		 "changed",
 	    r->pid);

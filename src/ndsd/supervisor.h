@@ -61,6 +61,7 @@ struct supervisor {
 	int64_t tick_ms;	 /* next tick */
 	int64_t recycle_ms;	 /* next look for worn workers */
 	int lost;    /* 1: the place of a socket is, and it was told */
+	int front_killed;	 /* it did not end in time */
 	int done;
 	int status;
 };

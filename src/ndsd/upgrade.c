@@ -125,8 +125,10 @@ hand_to_keeper(struct supervisor *sup)
 		    sup->upgrade.client_fd);
 	sup->state->upgrades++;
 	atomic_store(&sup->board->upgrades, sup->state->upgrades);
-	store_send(sup->store_fd, &m, -1);
-	poll(&keeper, 1, -1);
+	if (store_send(sup->store_fd, &m, -1) == 0)
+		poll(&keeper, 1, -1);
+	else /* the keeper is gone, or deaf */
+		sup->done = 1;
 }
 
 int

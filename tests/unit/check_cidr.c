@@ -50,8 +50,8 @@ START_TEST(what_is_no_range_is_refused)
 	static const char *const bad[] = {"10.0.0.0/33", "10.0.0.0/",
 	    "10.0.0.0/-1", "10.0.0.0/0008", "10.0.0.1/8", "::/129", "10.0.0",
 	    "host", "1.2.3.4/8/8", "/8", "[::1]", "2001:db8::1/64",
-	    "1:2:3:4:5:6:7:8:9", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	    "aaaaaaaaaaa"};
+	    "1:2:3:4:5:6:7:8:9",
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 	size_t count;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
