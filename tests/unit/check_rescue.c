@@ -81,7 +81,8 @@ kept(size_t sent)
 	    (uint32_t)(WIRE_HEADER_BYTES + content + WIRE_TRAILER_BYTES);
 	slot->answer_status = 201;
 	slot->state = SLOT_SENDING;
-	slot->out.goal = slot->out.wanted = slot->answer_used;
+	slot->out.goal = slot->answer_used;
+	slot->out.wanted = slot->answer_used;
 	slot->out.call.msg_len = (unsigned)sent;
 	ck_assert_int_eq(write(slot->fd, out, sent), (ssize_t)sent);
 }
