@@ -15,7 +15,7 @@ texts() {
 		files man -- '*.[1-9]'
 		files lighttpd nginx -- '*.conf'
 		files tests -- '*.py' '*.awk'
-		ls ./*.md Makefile.am configure.ac
+		ls ./*.md docs/*.md Makefile.am configure.ac
 	} | sort -u
 }
 
@@ -50,17 +50,42 @@ readme() {
 	[ "$lines" -gt 0 ] && [ "$lines" -le 150 ] || echo "README.md: $lines lines"
 }
 
+documents() {
+	ls README.md CONTRIBUTING.md docs/*.md
+}
+
 # Paths of tests, sources and pages, and the targets of links.
 named() {
-	for doc in README.md CONTRIBUTING.md; do
+	for doc in $(documents); do
 		{
 			grep -oE '(tests|src|man)/[a-z0-9_/-]+\.[a-z0-9]+' "$doc" |
 			    grep -v '\.log$'
-			grep -oE '\]\([^):#]+\)' "$doc" | tr -d ']()'
+			grep -oE '\]\([^):#]+[):#]' "$doc" | grep -v ':$' |
+			    tr -d ']()#' | sed "s|^|$(dirname "$doc")/|"
 		} | sort -u | while read -r path; do
 			[ -e "$path" ] || echo "$doc: $path does not exist"
 		done
 	done
+}
+
+# Settings, metrics and functions, verbs: `WORD file` where it must stand.
+# CONTRIBUTING.md has stand-ins.
+spoken() {
+	sed 's/nds_[a-z]*[.(][0-9]//g' README.md docs/*.md >"$text"
+	grep -oE 'APP_[A-Z_]*[A-Z]' "$text" | sed 's|$| man/nds-settings.5|'
+	grep -oE 'nds_[a-z_]+[a-z]' "$text" |
+	    sed -E 's/(_duration_seconds)_bucket$/\1/; s|$| src/lib|'
+	grep -oE 'ndsctl (-d [A-Za-z/_$"]+ )?[a-z]+' "$text" |
+	    sed -E 's/.* /Cm /; s|$| man/ndsctl.1|'
+}
+
+spoken_exist() {
+	text=$(mktemp) || return 1
+	spoken | sort -u | while read -r words; do
+		grep -rqwF -- "${words% *}" "${words##* }" ||
+		    echo "${words% *} is not in ${words##* }"
+	done
+	rm "$text"
 }
 
 sleeps() {
@@ -79,5 +104,6 @@ judge "C is indented by tabs" indent
 judge "C lines have at most 80 columns" columns
 judge "README.md has at most 150 lines" readme
 judge "what the documents name exists" named
+judge "settings, metrics and verbs that they name exist" spoken_exist
 judge "no test sleeps" sleeps
 finish
