@@ -82,26 +82,50 @@ client_show(struct nds_request *req, const uint8_t address[16])
 	req->client = req->client_text;
 }
 
+/* The list in this parameter, if it is the one that proxies write. */
+static const char *
+parameter_list(const struct client_rule *rule, const char *parameter)
+{
+	size_t bytes = strlen(rule->parameter);
+
+	return strncmp(parameter, rule->parameter, bytes) == 0 &&
+	    parameter[bytes] == '=' ? parameter + bytes + 1 : NULL;
+}
+
+/* Headers of two names may become one parameter (X_Forwarded_For), and the
+ * proxy has not seen the client's own.  Where the front joins those of one name
+ * and says so (lighttpd.conf), two parameters mean that. */
+static int
+is_forged(const struct client_rule *rule, const struct nds_request *req)
+{
+	unsigned lists = 0;
+
+	for (char **at = req->envp; *at != NULL; at++)
+		lists += parameter_list(rule, *at) != NULL;
+	return lists > 1 && nds_fcgi_param(req, "NDS_HEADERS_JOINED") != NULL;
+}
+
 /* A header sent more than once reaches us once a time by some fronts, and the
  * first may be the client's own: from the last to the first, as if joined. */
 void
 client_find(const struct client_rule *rule, struct nds_request *req)
 {
-	size_t bytes = strlen(rule->parameter);
+	const char *list;
 	uint8_t address[16];
 	char **at;
 
 	if (rule->trusted_count == 0 ||
 	    cidr_address(req->client, strlen(req->client), address) < 0 ||
-	    !cidr_has(rule->trusted, rule->trusted_count, address))
+	    !cidr_has(rule->trusted, rule->trusted_count, address) ||
+	    is_forged(rule, req))
 		return;
 	for (at = req->envp; *at != NULL; at++)
 		;
-	while (at-- > req->envp)
-		if (strncmp(*at, rule->parameter, bytes) == 0 &&
-		    (*at)[bytes] == '=' &&
-		    list_walk(rule, *at + bytes + 1, address))
+	while (at-- > req->envp) {
+		list = parameter_list(rule, *at);
+		if (list != NULL && list_walk(rule, list, address))
 			break;
+	}
 	client_show(req, address);
 }
 

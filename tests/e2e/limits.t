@@ -199,6 +199,16 @@ ok "twice" gets 200 -H 'X-Forwarded-For: 198.51.100.2' "$url/"
 ok "and the refusal" gets 429 -H 'X-Forwarded-For: 198.51.100.2' "$url/"
 like "with its fields" "$(header Retry-After) $(header RateLimit)" \
     '^(3600|359[0-9]) "client";r=0;t='
+for forged in X_Forwarded_For X.Forwarded-For; do
+	gets 200 -H 'X-Forwarded-For: 198.51.100.3' -H "$forged: 6.6.6.6" \
+	    -H "X-Request-Id: by-$forged" "$url/"
+	wait_forged() { grep -a "by-$forged" "$tmp/ndsd.log" >"$tmp/line"; }
+	wait_until 5 wait_forged
+	is "$forged beside the header: neither is believed" \
+	    "$(jq -r .client "$tmp/line")" 127.0.0.1
+done
+ok "which does not raise the limit" gets 429 \
+    -H 'X-Forwarded-For: 198.51.100.3' -H 'X_Forwarded_For: 6.6.6.8' "$url/"
 ok "probes stay what they are" gets 200 "$url/live"
 stop_is 0 "the pool stops"
 done_testing

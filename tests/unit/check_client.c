@@ -89,6 +89,25 @@ START_TEST(the_client_is_the_last_that_trusted_ones_saw)
 }
 END_TEST
 
+/* By a front that joins headers of one name, the second was X_Forwarded_For or
+ * the like, and nobody knows which is the proxy's. */
+START_TEST(a_header_that_looks_alike_is_not_believed)
+{
+	char *envp[] = {(char[]){"HTTP_X_FORWARDED_FOR=198.51.100.1"},
+	    (char[]){"NDS_HEADERS_JOINED=1"}, NULL, NULL};
+
+	rule_make(PROXIES);
+	req.envp = envp;
+	req.client = "10.1.1.1";
+	client_find(&rule, &req);
+	ck_assert_str_eq(req.client, "198.51.100.1");
+	envp[2] = (char[]){"HTTP_X_FORWARDED_FOR=6.6.6.6"};
+	req.client = "10.1.1.1";
+	client_find(&rule, &req);
+	ck_assert_str_eq(req.client, "10.1.1.1");
+}
+END_TEST
+
 START_TEST(nobody_is_trusted_unless_told)
 {
 	rule_make("");
@@ -126,6 +145,7 @@ main(void)
 
 	tcase_add_loop_test(t, the_client_is_the_last_that_trusted_ones_saw, 0,
 	    sizeof(cases) / sizeof(*cases));
+	tcase_add_test(t, a_header_that_looks_alike_is_not_believed);
 	tcase_add_test(t, nobody_is_trusted_unless_told);
 	tcase_add_test(t, an_ipv6_client_is_its_64);
 	suite_add_tcase(s, t);
