@@ -30,6 +30,7 @@
 #define OVERDUE_MS 1000	  /* past its deadline by so much, a worker is stuck */
 #define HELPERS_STOP_MS 500
 #define QUEUE_SEEN_MS 500 /* by the shedder */
+#define SHEDDER_TICKS 30  /* that long without a look, it never looks again */
 
 /* ---- policies to deeds -------------------------------------------------- */
 
@@ -331,14 +332,35 @@ helpers_stop(struct supervisor *sup, int64_t now_ms)
 		sup->done = 1;
 }
 
+/* A shedder that is stopped refuses nobody, and a full queue is an error of
+ * the front's.  Ticks are counted: time that stood still for us too proves
+ * nothing. */
+static void
+shedder_unseen(struct supervisor *sup)
+{
+	pid_t pid = sup->state->helper[STATE_SHED].pid;
+
+	if (pid <= 0)
+		sup->shedder_ticks = 0;
+	else if (++sup->shedder_ticks == SHEDDER_TICKS) {
+		sup->shedder_ticks = 0;
+		log_errorx("the shedder (pid %d) does not look at the queue "
+			   "any more: killed", pid);
+		process_kill(pid);
+	}
+}
+
 /* The shedder does, and knows its age as well; this is for want of it. */
 static void
 measure_queue(struct supervisor *sup, int64_t now_ms)
 {
 	int length;
 
-	if (now_ms - atomic_load(&sup->board->queue_seen_ms) < QUEUE_SEEN_MS)
+	if (now_ms - atomic_load(&sup->board->queue_seen_ms) < QUEUE_SEEN_MS) {
+		sup->shedder_ticks = 0;
 		return;
+	}
+	shedder_unseen(sup);
 	length = queue_length(sup->app_fd);
 	atomic_store(&sup->board->queue_wait_ms, 0);
 	atomic_store(&sup->board->queue_length,

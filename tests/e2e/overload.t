@@ -100,6 +100,10 @@ victim=$(shedder)
 kill -KILL "$(field .supervisor.pid)"
 ok "the supervisor dies and comes back" wait_until 5 field_is .supervisor.restarts 1
 is "the shedder is the same" "$(shedder)" "$victim"
+kill -STOP "$victim"
+ok "a stopped shedder is replaced" wait_until 10 other_shedder "$victim"
+like "which is said" "$(<"$tmp/ndsd.log")" \
+    "the shedder .pid $victim. does not look at the queue any more"
 stop_is 0 "it stops"
 
 # ---- every worker stuck
