@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "proto/board.h"
+
 _Static_assert(sizeof(struct bulkhead) <= BULKHEAD_BYTES, "one fits its place");
 
 static uint32_t
@@ -73,10 +75,17 @@ bulkhead_tell_full(const struct shared *s)
 		   1) == 0;
 }
 
+/* Also what somebody scribbled there and no slot can have written. */
+static int
+is_free(uint16_t owner)
+{
+	return owner == 0 || owner > BOARD_SLOTS_MAX;
+}
+
 int
 bulkhead_enter(struct bulkhead *b, uint32_t places, uint32_t slot)
 {
-	uint16_t own = (uint16_t)(slot + 1), owner;
+	uint16_t own = (uint16_t)(slot + 1), owner, old = 0;
 	uint32_t i, at, vacant;
 
 	do {
@@ -87,15 +96,16 @@ bulkhead_enter(struct bulkhead *b, uint32_t places, uint32_t slot)
 			owner = atomic_load(&b->owner[at]);
 			if (owner == own)
 				return (int)at;
-			if (owner == 0 && vacant == places)
+			if (vacant == places && is_free(owner)) {
 				vacant = at;
+				old = owner;
+			}
 		}
 		if (vacant == places) {
 			atomic_fetch_add(&b->refused, 1);
 			return -1;
 		}
-		owner = 0;
-	} while (!atomic_compare_exchange_strong(&b->owner[vacant], &owner,
+	} while (!atomic_compare_exchange_strong(&b->owner[vacant], &old,
 	    own));
 	return (int)vacant;
 }
@@ -135,7 +145,7 @@ bulkhead_read(const struct shared *s, uint32_t i, struct bulkhead_state *state)
 	b = table_at(s, i);
 	memcpy(state->name, b->name, sizeof(state->name) - 1);
 	for (int at = 0; at < BULKHEAD_PLACES_MAX; at++)
-		state->held += b->owner[at] != 0;
+		state->held += !is_free(b->owner[at]);
 	state->places = b->places;
 	state->refused = b->refused;
 	return 0;
