@@ -178,23 +178,35 @@ clients_ready(struct clients *all, uint64_t what)
 	}
 }
 
-/* A free place; if there is none, that of the oldest silent peer, or of the
- * oldest of all when every one of them has said something. */
+/* The oldest silent peer, or the oldest of all when every one of them has said
+ * something; NULL when there is none. */
 static struct client *
-client_place(struct clients *all)
+client_oldest(struct clients *all)
 {
 	struct client *oldest = NULL, *silent = NULL, *c;
 
 	for (c = all->client; c < all->client + CLIENTS; c++) {
 		if (c->step == CLIENT_FREE)
-			return c;
+			continue;
 		if (oldest == NULL || c->deadline_ms < oldest->deadline_ms)
 			oldest = c;
 		if (c->step == CLIENT_READING && (silent == NULL ||
 		    c->deadline_ms < silent->deadline_ms))
 			silent = c;
 	}
-	c = silent != NULL ? silent : oldest;
+	return silent != NULL ? silent : oldest;
+}
+
+/* A free place, if need be that of the oldest. */
+static struct client *
+client_place(struct clients *all)
+{
+	struct client *c;
+
+	for (c = all->client; c < all->client + CLIENTS; c++)
+		if (c->step == CLIENT_FREE)
+			return c;
+	c = client_oldest(all);
 	client_close(c);
 	return c;
 }
@@ -214,10 +226,14 @@ clients_add(struct clients *all, int fd)
 		client_read(all, c); /* its request is mostly there already */
 }
 
-void
+int
 clients_make_room(struct clients *all)
 {
-	client_place(all);
+	struct client *c = client_oldest(all);
+
+	if (c != NULL)
+		client_close(c);
+	return c != NULL;
 }
 
 int64_t

@@ -57,8 +57,8 @@ int clients_watch(const struct clients *c, int op, int fd, uint32_t events,
 void clients_add(struct clients *c, int fd);
 void clients_ready(struct clients *c, uint64_t what);
 
-/* Out of descriptors: clear a place. */
-void clients_make_room(struct clients *c);
+/* Out of descriptors: give one up. Returns 0 when there is none. */
+int clients_make_room(struct clients *c);
 
 /* Close who is overdue; returns the next deadline, 0 = none. */
 int64_t clients_expire(struct clients *c);

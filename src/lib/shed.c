@@ -78,13 +78,21 @@ readable(int fd)
 	return poll(&p, 1, 0) > 0;
 }
 
+/* Whether the error is a lack that passes, and says nothing of the kernel. */
+static int
+scarce(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS ||
+	    error == ENOMEM;
+}
+
 /* Connections that wait; where the kernel does not tell, 1 for any. */
 static uint32_t
 count_waiting(struct shed *s)
 {
 	int length = s->no_diag ? -1 : queue_length(s->role.listen_fd);
 
-	if (length < 0 && !s->no_diag) {
+	if (length < 0 && !s->no_diag && !scarce(errno)) {
 		s->no_diag = 1;
 		log_warn("the length of the queue cannot be told, only whether "
 			 "it is empty");
@@ -282,8 +290,10 @@ shed_turn(struct shed *s)
 		if (fd >= 0)
 			refuse(s, fd, s->delay.standing ? SHED_TARGET :
 			    SHED_TIMEOUT);
-		else if (errno == EMFILE || errno == ENFILE)
-			clients_make_room(&s->clients);
+		else if (scarce(errno) && !clients_make_room(&s->clients)) {
+			s->look_ms = s->sight.now_ms + LOOK_MS;
+			return;
+		}
 	}
 	s->look_ms = s->sight.now_ms; /* others first */
 }

@@ -96,6 +96,36 @@ served "and all is well"
 is "nothing was answered with an error" "$(field .counters.status_5xx)" 0
 stop_is 0 "it stops"
 
+# ---- a shedder without descriptors
+: >"$tmp/ndsd.log"
+APP_WORKERS=1 APP_QUEUE_TIMEOUT=200ms ndsd_start
+for p in $(ours); do
+	grep -qsz '^NDS_ROLE=shed$' "/proc/$p/environ" && shedder=$p
+done
+files=$(prlimit --pid "$shedder" --nofile --noheadings -o SOFT | tr -d ' ')
+prlimit --pid "$shedder" --nofile=3:
+peer --path /_diag/work --query ms=2000 --timeout $((20000 * scale)) \
+    "$app" >"$tmp/flight" &
+flight=$!
+busy() { field_is '[.workers[]|select(.state=="busy")]|length' 1; }
+wait_until 5 busy
+peer --timeout $((20000 * scale)) "$app" >"$tmp/waits" &
+waits=$!
+wait "$flight" "$waits"
+like "a shedder without descriptors refuses nobody" "$(<"$tmp/waits")" \
+    "^status 200"
+prlimit --pid "$shedder" --nofile="$files:"
+peer --path /_diag/work --query ms=2000 --timeout $((20000 * scale)) \
+    "$app" >"$tmp/flight" &
+flight=$!
+wait_until 5 busy
+ask --path / "$app"
+is "with descriptors it refuses again" "$status_code" 503
+unlike "and has not taken it for the kernel's way" "$(<"$tmp/ndsd.log")" \
+    'length of the queue cannot be told'
+wait "$flight"
+stop_is 0 "it stops"
+
 # ---- no more processes: a limit that root does not know
 if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
 	skip "no more processes" "only root can become a user of its own"
