@@ -38,7 +38,7 @@ look_around(struct supervisor *sup, struct drain_seen *seen)
 	    .accepted = sum.accepted,
 	    .queued = count_waiting(sup),
 	    .knows_traffic = (int)sup->state->program_libnds,
-	    .front_running = sup->state->helper[STATE_FRONT].pid > 0,
+	    .front_running = helper_front_runs(sup),
 	    .door_stays = (int)atomic_load(&sup->board->door_stays),
 	    .processes = pool_processes(&sup->state->pool),
 	};

@@ -314,6 +314,17 @@ helper_dead(struct helper *h, int status, int64_t now_ms)
 	    (long long)pool_retry_ms(r->failures));
 }
 
+/* Once: a second SIGINT ends lighttpd in the middle of its requests, and the
+ * supervisor before this one may have sent the first. */
+static void
+front_stop(struct state *state, int32_t pid)
+{
+	if (state->front_stopping == pid)
+		return;
+	kill(pid, SIGINT); /* its graceful stop */
+	state->front_stopping = pid;
+}
+
 void
 helper_stop(struct helper *h)
 {
@@ -323,7 +334,7 @@ helper_stop(struct helper *h)
 	if (pid <= 0)
 		return;
 	if (h->which == STATE_FRONT) {
-		kill(pid, SIGINT); /* lighttpd's graceful stop */
+		front_stop(h->sup->state, pid);
 		return;
 	}
 	if (order_send(h->process.control_fd, ORDER_RETIRE, 0, -1) < 0)
@@ -345,7 +356,18 @@ helper_kill(struct helper *h)
 	int32_t pid = record(h)->pid;
 
 	h->wanted = 0;
+	if (pid == 0 && h->which == STATE_FRONT && helper_front_runs(h->sup))
+		pid = h->sup->state->front_stopping;
 	process_kill(pid);
+}
+
+int
+helper_front_runs(const struct supervisor *sup)
+{
+	int32_t group = sup->state->front_stopping;
+
+	return sup->state->helper[STATE_FRONT].pid > 0 ||
+	    (group > 0 && kill(-group, 0) == 0);
 }
 
 void

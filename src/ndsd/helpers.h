@@ -42,6 +42,10 @@ void helper_stop(struct helper *h);
 void helper_again(struct helper *h);
 void helper_kill(struct helper *h);
 
+/* Whether lighttpd runs; from its stop on also one that it has left behind at a
+ * graceful restart, in its process group, to end what that one had in hand. */
+int helper_front_runs(const struct supervisor *sup);
+
 /* Let the lighttpd that ndsd runs take up the settings in force, if those that
  * it depends on have changed: gracefully, without a gap on its port. */
 void helper_front_settings(struct supervisor *sup);

@@ -67,8 +67,10 @@ struct state {
 	uint32_t front_again;  /* 1: lighttpd has yet to be told that its
 				  settings have changed */
 	struct scale scale;
-	uint8_t room[STATE_ROOM - sizeof(struct scale)]; /* what is added here
-				takes from it: settings stay in place */
+	int32_t front_stopping; /* pid of the lighttpd that was told to stop */
+	uint8_t room[STATE_ROOM - sizeof(struct scale) - sizeof(int32_t)];
+				/* what is added here takes from it: settings
+				   stay in place */
 	struct settings settings;	 /* in force */
 	struct settings settings_before; /* to go back to */
 };

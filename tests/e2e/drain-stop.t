@@ -56,6 +56,23 @@ is "SIGINT stops it with status 0" "$rc" 0
 wait "$flight"
 is "the request in flight was answered" "$(<"$tmp/flight.code")" 200
 
+# ---- lighttpd ends at once when it is told a second time
+: >"$tmp/ndsd.log"
+ndsd_start --front=lighttpd
+wait_until 5 gets 200 "$url/"
+curl -sS -o "$tmp/flight" -w '%{http_code}' "$url/_diag/work?ms=3000" \
+    >"$tmp/flight.code" 2>&1 &
+flight=$!
+wait_until 5 busy 1
+kill -TERM "$ndsd_pid"
+wait_until 5 grep -q 'graceful shutdown started' "$tmp/ndsd.log"
+kill -KILL "$(field .supervisor.pid)"
+wait "$flight"
+is "a supervisor killed in a stop costs no request in flight" \
+    "$(<"$tmp/flight.code")" 200
+wait_end "$ndsd_pid" 20
+is "and the next one ends the stop with status 0" "$rc" 0
+
 # ---- how fast
 stop_takes() { # SIGNAL...: sets $took, $rc
 	local from sig

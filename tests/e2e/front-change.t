@@ -69,7 +69,23 @@ while read -r key; do
 	esac
 done < <(grep -o 'APP_[A-Z_]*' "$srcdir/scripts/front-settings" | sort -u)
 
-stop_is 0 "it stops"
+# The lighttpd from before a restart still sends when the stop comes.
+curl -sS -m $((30 * scale)) -o "$tmp/large" "$url/_diag/bytes?n=30000000" &
+client=$!
+begun() { [ -s "$tmp/large" ]; }
+wait_until 5 begun
+kill -STOP "$client"
+settings 1m info
+ok "a reload restarts lighttpd under a long answer" ctl reload
+kill -TERM "$ndsd_pid"
+ok "the new one ends at the stop" wait_until 5 gone "$front"
+ok "ndsd stays until the old one has sent its answer" \
+    not wait_until 1 gone "$ndsd_pid"
+kill -CONT "$client"
+wait "$client"
+is "which comes whole" "$? $(stat -c %s "$tmp/large")" "0 30000000"
+wait_end "$ndsd_pid" 15
+is "it stops" "$rc" 0
 ok "nothing is left" wait_until 5 none_of_ours
 is "nor any file of the front" "$(find "$run/control" -name 'front.*' | wc -l)" 0
 done_testing
