@@ -4,27 +4,68 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "proto/books.h"
+#include "proto/tally.h"
 
-static void
-count(_Atomic uint64_t *counter, uint64_t by)
+/* What became of a request that was run again. */
+static enum board_event
+access_fate(const struct access *a)
 {
-	atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+	if (a->status == ACCESS_GONE)
+		return EVENT_REPLAY_CANCELLED;
+	if (a->fate != 0)
+		return a->fate;
+	return a->broken ? EVENT_REPLAY_LOST : EVENT_REPLAY_ANSWERED;
+}
+
+/* By route, where the slot has books. */
+static void
+access_route(struct tally *t, const struct access *a, int bucket)
+{
+	struct books *books = board_books(t->slot);
+	uint32_t code = a->broken ? BOOKS_CODE_BROKEN : (uint32_t)a->status;
+	uint32_t at = t->slot->route;
+
+	if (books == NULL)
+		return;
+	if (at >= BOOKS_ROUTES)
+		at = BOOKS_OTHER;
+	tally_add(t, books_count(books, books_key(at,
+	    books_method(a->method), code)), 1);
+	tally_add(t, &books->route[at].latency[bucket], 1);
+	tally_add(t, &books->route[at].latency_us, (uint64_t)a->us);
 }
 
 static void
-access_count(struct slot_counters *c, const struct access *a)
+access_answered(struct tally *t, const struct access *a)
 {
-	count(&c->bytes_in, a->received_bytes);
-	count(&c->bytes_out, a->sent_bytes);
-	if (a->status == ACCESS_GONE) {
-		count(&c->cancelled, 1);
-		return;
-	}
-	count(&c->requests, 1);
+	struct slot_counters *c = &t->slot->count;
+	int bucket = board_latency_bucket(a->us);
+
+	tally_add(t, &c->requests, 1);
 	/* A broken answer is a failure, whatever its head has said. */
-	count(&c->status[a->broken ? 5 : a->status / 100], 1);
-	count(&c->latency[board_latency_bucket(a->us)], 1);
-	count(&c->latency_us, (uint64_t)a->us);
+	tally_add(t, &c->status[a->broken ? 5 : a->status / 100], 1);
+	tally_add(t, &c->latency[bucket], 1);
+	tally_add(t, &c->latency_us, (uint64_t)a->us);
+	access_route(t, a, bucket);
+}
+
+static void
+access_count(struct slot *slot, const struct access *a)
+{
+	struct slot_counters *c = &slot->count;
+	struct tally t;
+
+	tally_begin(&t, slot);
+	tally_add(&t, &c->bytes_in, a->received_bytes);
+	tally_add(&t, &c->bytes_out, a->sent_bytes);
+	if (slot->tries > 0)
+		tally_add(&t, &slot->event[access_fate(a)], 1);
+	if (a->status == ACCESS_GONE)
+		tally_add(&t, &c->cancelled, 1);
+	else
+		access_answered(&t, a);
+	tally_end(&t);
 }
 
 static void
@@ -57,18 +98,13 @@ access_line(const struct slot *slot, const struct access *a)
 	log_send(line.text, bytes);
 }
 
-/* The flag goes first: a death in between leaves one uncounted rather than
- * counted twice. */
 void
 access_end(struct slot *slot, const struct access *a)
 {
-	uint32_t flags =
-	    atomic_load_explicit(&slot->flags, memory_order_relaxed);
-
-	if (flags & (SLOT_COUNTED | SLOT_PROBE))
+	tally_settle(slot);
+	if (atomic_load_explicit(&slot->flags, memory_order_relaxed) &
+	    (SLOT_COUNTED | SLOT_PROBE))
 		return;
-	atomic_store_explicit(&slot->flags, flags | SLOT_COUNTED,
-	    memory_order_release);
-	access_count(&slot->count, a);
+	access_count(slot, a);
 	access_line(slot, a);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The end of a request in the books: the slot's counters and its access line,
- * the same whether its worker or the guardian has settled it.
+ * the same whether its worker or the guardian has settled it.  The counters
+ * are exact whenever either is killed; a line may be missing.
  */
 #ifndef LIB_ACCESS_H
 #define LIB_ACCESS_H
@@ -20,6 +21,7 @@ struct access {
 	const char *error; /* what went wrong, NULL = nothing */
 	int status;
 	int broken; /* an answer that ended before it was whole */
+	enum board_event fate; /* of a request run again; 0 = answered */
 	uint64_t body_bytes;		 /* of the answer, for the line */
 	uint64_t received_bytes, sent_bytes; /* framing included */
 	int64_t us;			 /* from accept to now */

@@ -18,6 +18,7 @@
 #include "lib/handle.h"
 #include "lib/health.h"
 #include "lib/journal.h"
+#include "lib/metric.h"
 #include "lib/serve.h"
 #include "lib/shed.h"
 #include "proto/exit.h"
@@ -285,6 +286,7 @@ run(struct nds_app *app, int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	metric_check(app, app_wrong(app));
 	if (app->wrong.text[0] != '\0') {
 		fprintf(stderr, "%s: %s\n", app->name, app->wrong.text);
 		return EXIT_REFUSED;
@@ -311,6 +313,7 @@ nds_run(struct nds_app *app, int argc, char **argv)
 	status = run(app, argc, argv);
 	router_free(&app->router);
 	upstream_free_all(app->upstreams);
+	metric_free_all(app->metrics);
 	free(app);
 	return status;
 }

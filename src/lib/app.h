@@ -25,6 +25,7 @@ struct nds_app {
 	nds_hook start, stop;
 	void *start_arg, *stop_arg;
 	struct nds_upstream *upstreams;
+	struct nds_metric *metrics;
 	struct nds_error wrong; /* first mistake in the description, or "" */
 	struct settings settings;
 	/* of the worker that runs it; worker_open() sets them */

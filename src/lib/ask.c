@@ -50,13 +50,13 @@ ask_take(struct ask *ask, const uint8_t *name, size_t name_bytes,
     const uint8_t *value, size_t bytes)
 {
 	static const char *const names[] = {"REQUEST_METHOD", "REQUEST_URI",
-	    "SCRIPT_NAME", "HTTP_X_REQUEST_ID"};
+	    "SCRIPT_NAME", "HTTP_X_REQUEST_ID", "HTTP_ACCEPT"};
 	char *const places[] = {ask->method, ask->path, ask->script,
-	    ask->offered_id};
+	    ask->offered_id, ask->accept};
 
 	if (bytes >= ASK_VALUE_MAX || memchr(value, '\0', bytes) != NULL)
 		return;
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 5; i++)
 		if (strlen(names[i]) == name_bytes &&
 		    memcmp(names[i], name, name_bytes) == 0) {
 			memcpy(places[i], value, bytes);
@@ -144,7 +144,7 @@ ask_answer(const struct ask *ask, const struct ask_answer *a,
 {
 	size_t body = strlen(a->body), head_bytes, most;
 	int is_head = strcmp(ask->method, "HEAD") == 0;
-	char head[512];
+	char head[1024];
 	uint8_t *out;
 
 	head_bytes = (size_t)snprintf(head, sizeof(head),

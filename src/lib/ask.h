@@ -15,11 +15,11 @@
 #include "lib/ident.h"
 #include "proto/wire.h"
 
-#define ASK_VALUE_MAX 256 /* longer ones match no path and no method */
+#define ASK_VALUE_MAX 512 /* longer ones match no path and no method */
 
 struct ask {
 	char method[ASK_VALUE_MAX], path[ASK_VALUE_MAX], script[ASK_VALUE_MAX];
-	char offered_id[ASK_VALUE_MAX];
+	char offered_id[ASK_VALUE_MAX], accept[ASK_VALUE_MAX];
 	char id[IDENT_REQUEST_BYTES];
 };
 

@@ -61,6 +61,20 @@ breaker_find(void *area, uint64_t bytes, const char *name)
 	return NULL;
 }
 
+int
+breaker_is_open(const void *area, uint64_t bytes, const char *name)
+{
+	uint64_t count = bytes / sizeof(struct breaker), key = name_key(name);
+	const struct breaker *b;
+
+	for (uint64_t i = 0; i < PROBES_MAX && i < count; i++) {
+		b = (const struct breaker *)area + (key + i) % count;
+		if (b->key == key)
+			return state_phase(b->state) != BREAKER_CLOSED;
+	}
+	return 0;
+}
+
 /* ---- counting ------------------------------------------------------------ */
 
 static uint64_t

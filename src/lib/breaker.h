@@ -48,6 +48,9 @@ enum breaker_change { BREAKER_SAME, BREAKER_OPENED, BREAKER_RECOVERED };
  * on.  NULL when there is no room. */
 struct breaker *breaker_find(void *area, uint64_t bytes, const char *name);
 
+/* For reading: whether the cell of that name stands and is not closed. */
+int breaker_is_open(const void *area, uint64_t bytes, const char *name);
+
 /* Ask for leave to try once. Returns 0 with pass filled, or -1: it is open, or
  * another one makes the trial.  A trial whose result does not come within
  * try_ms is another's to make. */

@@ -290,6 +290,13 @@ cache_open(const struct nds_app *app)
 	    shared->area_bytes[SHARED_CACHE]);
 }
 
+static void
+note(const struct nds_app *app, enum board_event what)
+{
+	atomic_fetch_add_explicit(&app->slot->event[what], 1,
+	    memory_order_relaxed);
+}
+
 int
 cache_answer(struct nds_app *app, const struct nds_request *req,
     struct nds_response *res)
@@ -302,10 +309,15 @@ cache_answer(struct nds_app *app, const struct nds_request *req,
 	now.forward = "bypass";
 	now.keeps = now.store.ring != NULL && request_fits(req) &&
 	    key_make(app, req) == 0;
-	if (!now.keeps)
+	if (!now.keeps) {
+		note(app, EVENT_CACHE_BYPASS);
 		return 0;
+	}
 	now.forward = "uri-miss";
 	answered = entry_seek(app, req, &e) && entry_answer(req, &e, res);
+	note(app, !answered ? EVENT_CACHE_MISS :
+	    age_ms(&e) < req->route->cache_ttl_ms ? EVENT_CACHE_HIT :
+	    EVENT_CACHE_STALE);
 	buffer_reset(&now.copy);
 	return answered;
 }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "lib/app.h"
+#include "lib/metric.h"
 #include "lib/request.h"
 
 #define TRIES_MAX 10
@@ -36,6 +37,22 @@ upstream_wrong(const struct nds_app *app, const char *name)
 	return NULL;
 }
 
+static void
+upstream_metrics(struct nds_app *app, struct nds_upstream *u)
+{
+	static const char name[] = "nds_upstream_tries_total";
+	static const char help[] = "Calls of an upstream, each try for itself.";
+
+	u->ok = metric_own(app, name, help, "upstream", u->name);
+	nds_metric_label(u->ok, "result", "ok");
+	u->failed = metric_own(app, name, help, "upstream", u->name);
+	nds_metric_label(u->failed, "result", "failed");
+	u->refused = metric_own(app, "nds_upstream_refused_total",
+	    "Tries not made: the circuit was open.", "upstream", u->name);
+	u->opened = metric_own(app, "nds_upstream_opened_total",
+	    "Times that the circuit opened.", "upstream", u->name);
+}
+
 struct nds_upstream *
 nds_upstream(struct nds_app *app, const char *name)
 {
@@ -56,6 +73,7 @@ nds_upstream(struct nds_app *app, const char *name)
 	u->name = name;
 	u->next = app->upstreams;
 	app->upstreams = u;
+	upstream_metrics(app, u);
 	nds_upstream_timeout(u, 1000);
 	nds_upstream_breaker(u, 50, 10, 10000, 5000);
 	nds_upstream_retries(u, 3, 50, 1000, 10);
@@ -156,6 +174,14 @@ call_stop(struct nds_call *call, const char *why)
 	return 0;
 }
 
+static int
+call_refused(struct nds_call *call)
+{
+	nds_counter_add(call->upstream->refused, 1);
+	return call_stop(call, "too many calls have failed: the circuit is "
+	    "open");
+}
+
 int
 nds_call_timeout_ms(const struct nds_call *call)
 {
@@ -201,8 +227,7 @@ call_retry(struct nds_call *call)
 	if (clock_ms() + wait_ms >= call->due_ms)
 		return call_stop(call, "no time is left for another try");
 	if (breaker_refuses(upstream_cell(u), clock_ms()))
-		return call_stop(call, "too many calls have failed: the "
-		    "circuit is open");
+		return call_refused(call);
 	if (retry_borrow(&upstream_cell(u)->debt) != 0)
 		return call_stop(call, "it failed, and the retry budget is "
 		    "spent");
@@ -225,8 +250,7 @@ nds_call_next(struct nds_call *call)
 		return call_stop(call, "no time is left for a try");
 	if (breaker_ask(upstream_cell(call->upstream), clock_ms(),
 		nds_call_timeout_ms(call) + TRIAL_MARGIN_MS, &call->pass) != 0)
-		return call_stop(call, "too many calls have failed: the "
-		    "circuit is open");
+		return call_refused(call);
 	call->trying = 1;
 	call->done++;
 	return 1;
@@ -243,9 +267,11 @@ nds_call_result(struct nds_call *call, int ok)
 	call->trying = 0;
 	call->over = ok != 0;
 	call->why = ok ? NULL : "every try has failed";
+	nds_counter_add(ok ? u->ok : u->failed, 1);
 	switch (breaker_result(upstream_cell(u), &u->breaker, &call->pass,
 	    clock_ms(), ok)) {
 	case BREAKER_OPENED:
+		nds_counter_add(u->opened, 1);
 		nds_log(NDS_WARN, "upstream %s fails: not called for %d ms",
 		    u->name, u->breaker.open_ms);
 		break;

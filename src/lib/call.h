@@ -20,6 +20,7 @@ struct nds_upstream {
 	struct retry_policy retry;
 	struct breaker *cell; /* NULL until first used */
 	struct breaker own;   /* where nothing is shared, or it is full */
+	struct nds_metric *ok, *failed, *refused, *opened; /* counters */
 };
 
 struct nds_call {

@@ -80,6 +80,7 @@ conn_open(struct conn *c, struct slot *slot, int fd, int timeout_ms)
 	slot->capture_used = 0;
 	slot->tries = 0;
 	slot->flags = 0;
+	slot->route = 0; /* BOOKS_UNMATCHED */
 	transfer_reset(&slot->in);
 	c->accepted_us = clock_us();
 	c->deadline_ms = c->accepted_us / 1000 + timeout_ms;

@@ -19,6 +19,7 @@
 #include "lib/app.h"
 #include "lib/nds.h"
 #include "lib/own.h"
+#include "proto/counters.h"
 #include "proto/order.h"
 
 #define GRACE_MS 50 /* a worker ends what it can at the deadline itself */
@@ -41,6 +42,7 @@ struct guardian {
 	int64_t memory_ms; /* next look at the memory; 0 = none is due */
 	uint64_t answered; /* by the slot when it was born */
 	unsigned failures; /* deaths in a row without one answer */
+	enum board_event taken; /* why it was killed; 0 = not by us */
 };
 
 /* Its locks go with it: POSIX record locks belong to the shared table. */
@@ -177,6 +179,7 @@ take_request(struct guardian *g, int status, const char *why)
 		kill(g->pid, SIGCONT);
 		return;
 	}
+	g->taken = status == 504 ? EVENT_EXIT_DEADLINE : EVENT_EXIT_MEMORY;
 	nds_log(NDS_WARN, "worker %u (pid %d) is killed: %s",
 	    g->worker->slot->number, g->pid, why);
 	kill(g->pid, SIGKILL);
@@ -347,6 +350,16 @@ give_up(const struct guardian *g)
 	_exit(1);
 }
 
+static void
+count_death(struct guardian *g, int status)
+{
+	enum board_event how =
+	    g->taken != 0 ? g->taken : counters_exit(status);
+
+	atomic_fetch_add(&g->worker->slot->event[how], 1);
+	g->taken = 0;
+}
+
 /* Returns what the next worker finds; does not return when the worker left by
  * itself. */
 static enum rescue
@@ -373,6 +386,8 @@ bury(struct guardian *g, int status)
 		memset(slot_capture(s), 0, atomic_load(&s->capture_used));
 	if (next == RESCUE_NOTHING && told && wait_ms >= GIVE_UP_MS)
 		give_up(g);
+	if (own_has(g->worker->listen_fd)) /* else ndsd counts our own end */
+		count_death(g, status);
 	back_off(g, wait_ms, next);
 	if (!own_has(g->worker->listen_fd)) {
 		nds_log(NDS_ERROR, "a handler closed the listener: this "

@@ -268,6 +268,8 @@ exchange_route(struct exchange *x)
 		    &request.path, x->conn->is_probe);
 	if (match.route == NULL)
 		return answer_unrouted(x, match.allowed);
+	atomic_store_explicit(&x->conn->slot->route, match.route->place,
+	    memory_order_relaxed);
 	if (match.route->deadline_ms > 0)
 		shorten_deadline(x->conn, x->conn->accepted_us / 1000 +
 		    match.route->deadline_ms);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The board in Prometheus' text format 0.0.4: base units, counters ending in
- * _total, one HELP and TYPE a family.  The histogram's count is the sum of the
- * buckets as they were read, so that a scrape never contradicts itself.
+ * The families of /metrics: base units, counters ending in _total, one HELP and
+ * TYPE a family, and no label whose values a client could choose.  What is read
+ * while others write is summed from one reading, so that a histogram never
+ * contradicts itself.
  */
 #include "lib/report.h"
 
@@ -11,299 +12,299 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/usage.h"
 #include "lib/bucket.h"
-#include "lib/text.h"
-#include "proto/bulkhead.h"
+#include "lib/exposition.h"
+#include "lib/metrics_books.h"
 #include "proto/counters.h"
 
-static void
-family(FILE *out, const char *name, const char *type, const char *help)
-{
-	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
+/* Families of EVENT_…: each value of their label is one. */
+static const struct events_family {
+	const char *name, *label, *help;
+	struct {
+		enum board_event event;
+		const char *value;
+	} row[8];
+} lost = {"nds_requests_lost_total", "reason",
+    "Requests that got a 502, a broken answer or none: their worker died.",
+    {{EVENT_LOST_DIED, "died"}, {EVENT_LOST_BROKEN, "broken"},
+	{EVENT_LOST_MEMORY, "memory"}, {EVENT_LOST_CLOSED, "closed"},
+	{EVENT_LOST_UNGUARDED, "unguarded"}}},
+  replayed = {"nds_requests_replayed_total", "result",
+    "Requests run again because their worker died, by how they ended.",
+    {{EVENT_REPLAY_ANSWERED, "answered"}, {EVENT_REPLAY_LOST, "lost"},
+	{EVENT_REPLAY_EXPIRED, "expired"},
+	{EVENT_REPLAY_CANCELLED, "cancelled"}}},
+  exits = {"nds_worker_exits_total", "reason", "Workers that have ended.",
+    {{EVENT_EXIT_RETIRED, "retired"}, {EVENT_EXIT_EXITED, "exited"},
+	{EVENT_EXIT_CRASHED, "crashed"}, {EVENT_EXIT_KILLED, "killed"},
+	{EVENT_EXIT_DEADLINE, "deadline"}, {EVENT_EXIT_MEMORY, "memory"},
+	{EVENT_EXIT_OVERDUE, "overdue"}}},
+  cached = {"nds_cache_requests_total", "result",
+    "Requests to cached routes, by what the cache had.",
+    {{EVENT_CACHE_HIT, "hit"}, {EVENT_CACHE_STALE, "stale"},
+	{EVENT_CACHE_MISS, "miss"}, {EVENT_CACHE_BYPASS, "bypass"}}};
 
 static void
-counter(FILE *out, const char *name, uint64_t value, const char *help)
-{
-	family(out, name, "counter", help);
-	fprintf(out, "%s %" PRIu64 "\n", name, value);
-}
-
-static void
-gauge(FILE *out, const char *name, int64_t value, const char *help)
-{
-	family(out, name, "gauge", help);
-	fprintf(out, "%s %" PRId64 "\n", name, value);
-}
-
-/* The edge of a bucket in seconds, in its shortest form: "0.05", "10". */
-static const char *
-edge(int64_t us, char text[24])
-{
-	char *end;
-
-	snprintf(text, 24, "%" PRId64 ".%03" PRId64, us / 1000000,
-	    us / 1000 % 1000);
-	for (end = text + strlen(text); end[-1] == '0'; end--)
-		;
-	if (end[-1] == '.')
-		end--;
-	*end = '\0';
-	return text;
-}
-
-/* Without printf's %f, which writes what the locale wants. */
-static void
-seconds_us(FILE *out, const char *name, uint64_t us)
-{
-	fprintf(out, "%s %" PRIu64 ".%06" PRIu64 "\n", name, us / 1000000,
-	    us % 1000000);
-}
-
-static void
-requests(FILE *out, const struct report_sums *sums)
-{
-	family(out, "nds_http_requests_total", "counter",
-	    "Requests answered, by class of status.");
-	for (int i = 1; i < 6; i++)
-		fprintf(out, "nds_http_requests_total{class=\"%dxx\"} %" PRIu64
-		    "\n", i, sums->count.status[i]);
-	if (sums->count.status[0] > 0)
-		fprintf(out, "nds_http_requests_total{class=\"other\"} %"
-		    PRIu64 "\n", sums->count.status[0]);
-}
-
-static void
-latency(FILE *out, const struct report_sums *sums)
-{
-	static const int64_t edges[] = BOARD_LATENCY_EDGES;
-	static const char name[] = "nds_http_request_duration_seconds";
-	uint64_t count = 0;
-	char text[24];
-
-	family(out, name, "histogram", "Time from accept to answer.");
-	for (int i = 0; i < BOARD_LATENCY_BUCKETS - 1; i++) {
-		count += sums->count.latency[i];
-		fprintf(out, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name,
-		    edge(edges[i], text), count);
-	}
-	count += sums->count.latency[BOARD_LATENCY_BUCKETS - 1];
-	fprintf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count);
-	seconds_us(out, "nds_http_request_duration_seconds_sum",
-	    sums->count.latency_us);
-	fprintf(out, "%s_count %" PRIu64 "\n", name, count);
-}
-
-static void
-traffic(FILE *out, const struct report_sums *sums)
-{
-	requests(out, sums);
-	latency(out, sums);
-	counter(out, "nds_connections_accepted_total", sums->count.accepted,
-	    "Connections taken off the application's listener.");
-	counter(out, "nds_connections_refused_total", sums->count.bad_input,
-	    "Connections refused for what they sent.");
-	counter(out, "nds_requests_cancelled_total", sums->count.cancelled,
-	    "Requests whose peer was gone before the answer.");
-	counter(out, "nds_requests_replayed_total", sums->count.replayed,
-	    "Requests run again because their worker died.");
-	counter(out, "nds_answers_delivered_total", sums->count.delivered,
-	    "Finished answers whose worker died while they were sent.");
-	counter(out, "nds_requests_lost_total", sums->count.lost,
-	    "Requests answered 502 or broken off: their worker died.");
-	counter(out, "nds_deadline_exceeded_total", sums->count.expired,
-	    "Requests answered 504 at their deadline.");
-	counter(out, "nds_received_bytes_total", sums->count.bytes_in,
-	    "Bytes of requests, FastCGI framing included.");
-	counter(out, "nds_sent_bytes_total", sums->count.bytes_out,
-	    "Bytes of answers, FastCGI framing included.");
-	family(out, "nds_workers_busy_seconds_total", "counter",
-	    "Time that workers spent on connections.");
-	seconds_us(out, "nds_workers_busy_seconds_total", sums->count.busy_us);
-	counter(out, "nds_log_lines_dropped_total", sums->count.log_dropped,
-	    "Log lines that found their ring full.");
-}
-
-static void
-workers(FILE *out, const struct pool_board *pool,
+events(const struct exposition *e, const struct events_family *f,
     const struct report_sums *sums)
 {
-	family(out, "nds_workers", "gauge", "Workers that live, by state.");
-	fprintf(out, "nds_workers{state=\"busy\"} %u\n", sums->busy);
-	fprintf(out, "nds_workers{state=\"idle\"} %u\n", sums->idle);
-	gauge(out, "nds_workers_wanted", pool->wanted,
-	    "Workers that the pool should have.");
-	gauge(out, "nds_workers_wanted_min", pool->wanted_min,
-	    "The least that it may shrink to.");
-	gauge(out, "nds_workers_wanted_max", pool->wanted_max,
-	    "The most that it may grow to.");
-	gauge(out, "nds_workers_ready", pool->ready,
-	    "Workers that are ready.");
-	gauge(out, "nds_workers_overdue", pool->stuck,
-	    "Ready workers that are past the deadline of their request.");
-	counter(out, "nds_worker_starts_total", pool->workers_spawned,
-	    "Workers started.");
-	counter(out, "nds_worker_deaths_total", pool->workers_died,
-	    "Workers that ended without being told to.");
-}
-
-static void
-shed(FILE *out, const struct pool_board *pool, uint64_t late)
-{
-	static const char name[] = "nds_shed_requests_total";
-
-	family(out, name, "counter",
-	    "Requests refused with 503 since they had waited too long.");
-	for (int i = 0; i < SHED_REASONS; i++)
-		fprintf(out, "%s{reason=\"%s\"} %" PRIu64 "\n", name,
-		    counters_shed_names[i], pool->shed[i]);
-	fprintf(out, "%s{reason=\"deadline\"} %" PRIu64 "\n", name, late);
-}
-
-static void
-lifecycle(FILE *out, const struct pool_board *pool)
-{
-	int64_t wait_ms = pool->queue_wait_ms;
-
-	gauge(out, "nds_queue_length", pool->queue_length,
-	    "Connections that wait in the listener's backlog.");
-	family(out, "nds_queue_wait_seconds", "gauge",
-	    "Age of the oldest of them.");
-	seconds_us(out, "nds_queue_wait_seconds",
-	    wait_ms < 0 ? 0 : (uint64_t)wait_ms * 1000);
-	gauge(out, "nds_draining", pool->draining || pool->unready,
-	    "1 while the pool drains.");
-	gauge(out, "nds_started", pool->started,
-	    "1 once the pool was fully ready.");
-	gauge(out, "nds_generation", pool->generation,
-	    "Generation of the program that serves.");
-	counter(out, "nds_supervisor_restarts_total",
-	    pool->supervisor_restarts, "Times the supervisor came back.");
-	counter(out, "nds_upgrades_total", pool->upgrades,
-	    "Times ndsd was replaced by another binary.");
-}
-
-/* A label's value: backslash, quote and newline are escaped. */
-static void
-label(FILE *out, const char *value)
-{
-	for (; *value != '\0'; value++) {
-		if (*value == '\\' || *value == '"')
-			fputc('\\', out);
-		if (*value == '\n')
-			fputs("\\n", out);
-		else
-			fputc(*value, out);
+	exposition_family(e, f->name, "counter", f->help);
+	for (int i = 0; i < 8 && f->row[i].value != NULL; i++) {
+		fprintf(e->out, "%s{%s=\"%s\"}", f->name, f->label,
+		    f->row[i].value);
+		exposition_count(e, sums->event[f->row[i].event]);
 	}
 }
 
+/* Two counters of the pool as the values of one label. */
 static void
-checks(FILE *out, const struct report *r)
+results(const struct exposition *e, const char *name, const char *value,
+    uint64_t count)
+{
+	fprintf(e->out, "%s{result=\"%s\"}", name, value);
+	exposition_count(e, count);
+}
+
+static void
+micro(const struct exposition *e, const char *name, const char *type,
+    uint64_t us, const char *help)
+{
+	exposition_family(e, name, type, help);
+	fputs(name, e->out);
+	exposition_micro(e, us);
+}
+
+static void
+requests(const struct exposition *e, const struct report *r,
+    const struct report_sums *s)
+{
+	exposition_counter(e, "nds_connections_accepted_total",
+	    s->count.accepted,
+	    "Connections taken off the application's listener.");
+	exposition_counter(e, "nds_connections_refused_total",
+	    s->count.bad_input, "Connections refused for what they sent.");
+	exposition_counter(e, "nds_requests_cancelled_total",
+	    s->count.cancelled,
+	    "Requests whose peer was gone before the answer.");
+	events(e, &replayed, s);
+	exposition_counter(e, "nds_answers_delivered_total",
+	    s->count.delivered,
+	    "Finished answers whose worker died while they were sent.");
+	events(e, &lost, s);
+	exposition_counter(e, "nds_deadline_exceeded_total",
+	    s->count.expired, "Requests answered 504 at their deadline.");
+	exposition_counter(e, "nds_received_bytes_total", s->count.bytes_in,
+	    "Bytes of requests, FastCGI framing included.");
+	exposition_counter(e, "nds_sent_bytes_total", s->count.bytes_out,
+	    "Bytes of answers, FastCGI framing included.");
+	exposition_counter(e, "nds_log_lines_dropped_total",
+	    s->count.log_dropped + s->event[EVENT_LOG_DROPPED],
+	    "Log lines for which there was no room.");
+	if (r->shared.area[SHARED_CACHE] != NULL)
+		events(e, &cached, s);
+}
+
+/* ---- workers ------------------------------------------------------------- */
+
+static void
+workers_state(const struct exposition *e, const struct report_sums *s)
+{
+	static const char name[] = "nds_worker_busy_ratio";
+	uint32_t all = s->busy + s->idle;
+
+	exposition_family(e, "nds_workers", "gauge",
+	    "Workers that live, by state.");
+	fprintf(e->out, "nds_workers{state=\"busy\"} %u\n"
+	    "nds_workers{state=\"idle\"} %u\n"
+	    "nds_workers{state=\"starting\"} %u\n"
+	    "nds_workers{state=\"retiring\"} %u\n",
+	    s->busy, s->idle, s->starting, s->retiring);
+	exposition_family(e, name, "gauge",
+	    "Busy ones among those that serve, at this moment.");
+	fputs(name, e->out);
+	exposition_number(e, all == 0 ? 0 : (double)s->busy / all);
+}
+
+static void
+worker_label(const struct exposition *e, const char *name, uint32_t number)
+{
+	fprintf(e->out, "%s{worker=\"%" PRIu32 "\"}", name, number);
+}
+
+static void
+workers_usage(const struct exposition *e, const struct report *r)
+{
+	static const char memory[] = "nds_worker_resident_memory_bytes";
+	static const char cpu[] = "nds_worker_cpu_seconds_total";
+	static struct usage usage[BOARD_SLOTS_MAX];
+	int i;
+
+	exposition_family(e, memory, "gauge",
+	    "Memory that the worker's process holds.");
+	for (i = 0; i < BOARD_SLOTS_MAX; i++) {
+		usage[i].known = 0;
+		if (r->slot[i] == NULL || r->slot[i]->worker_pid <= 0)
+			continue;
+		usage_read(&usage[i], r->slot[i]->worker_pid);
+		if (!usage[i].known)
+			continue;
+		worker_label(e, memory, (uint32_t)i);
+		exposition_count(e, usage[i].resident_bytes);
+	}
+	exposition_family(e, cpu, "counter",
+	    "Processor time of the worker's process.");
+	for (i = 0; i < BOARD_SLOTS_MAX; i++)
+		if (usage[i].known) {
+			worker_label(e, cpu, (uint32_t)i);
+			exposition_micro(e, usage[i].cpu_us);
+		}
+}
+
+static void
+workers(const struct exposition *e, const struct report *r,
+    const struct report_sums *s)
+{
+	workers_state(e, s);
+	exposition_gauge(e, "nds_workers_wanted", r->pool->wanted,
+	    "Workers that the pool should have.");
+	exposition_gauge(e, "nds_workers_ready", r->pool->ready,
+	    "Workers that are ready.");
+	exposition_gauge(e, "nds_workers_stuck", r->pool->stuck,
+	    "Ready workers that are past the deadline of their request.");
+	exposition_counter(e, "nds_worker_starts_total",
+	    r->pool->workers_spawned, "Workers started by ndsd.");
+	events(e, &exits, s);
+	micro(e, "nds_workers_busy_seconds_total", "counter",
+	    s->count.busy_us, "Time that workers spent on connections.");
+	workers_usage(e, r);
+}
+
+/* ---- the queue and the lifecycle ----------------------------------------- */
+
+static void
+shed(const struct exposition *e, const struct pool_board *pool, uint64_t late)
+{
+	static const char name[] = "nds_requests_shed_total";
+
+	exposition_family(e, name, "counter",
+	    "Requests refused with 503 since they had waited too long.");
+	for (int i = 0; i < SHED_REASONS; i++) {
+		fprintf(e->out, "%s{reason=\"%s\"}", name,
+		    counters_shed_names[i]);
+		exposition_count(e, pool->shed[i]);
+	}
+	fprintf(e->out, "%s{reason=\"deadline\"}", name);
+	exposition_count(e, late);
+}
+
+static void
+queue(const struct exposition *e, const struct report *r,
+    const struct report_sums *s)
+{
+	static const char wait[] = "nds_queue_wait_seconds";
+	int64_t wait_ms = r->pool->queue_wait_ms;
+
+	exposition_gauge(e, "nds_queue_length", r->pool->queue_length,
+	    "Connections that wait in the listener's backlog.");
+	micro(e, "nds_queue_oldest_seconds", "gauge",
+	    wait_ms < 0 ? 0 : (uint64_t)wait_ms * 1000,
+	    "Age of the oldest of them.");
+	exposition_family(e, wait, "histogram",
+	    "Time that connections had waited when a worker took them.");
+	metrics_histogram(e, wait, "", s->queue_wait, s->queue_wait_us);
+	shed(e, r->pool, s->count.late);
+}
+
+static void
+lifecycle(const struct exposition *e, const struct pool_board *pool,
+    const struct report_sums *s)
+{
+	exposition_gauge(e, "nds_draining",
+	    pool->draining || pool->unready == 1, "1 while the pool drains.");
+	exposition_gauge(e, "nds_started", pool->started,
+	    "1 once the pool was fully ready.");
+	exposition_gauge(e, "nds_generation", pool->generation,
+	    "Generation of the program that serves.");
+	exposition_counter(e, "nds_supervisor_restarts_total",
+	    pool->supervisor_restarts, "Times the supervisor came back.");
+	exposition_family(e, "nds_reloads_total", "counter",
+	    "Reloads: done, failed (the old generation stays), refused.");
+	results(e, "nds_reloads_total", "done", pool->reloads);
+	results(e, "nds_reloads_total", "failed", pool->reloads_failed);
+	results(e, "nds_reloads_total", "refused",
+	    s->event[EVENT_RELOAD_REFUSED]);
+	exposition_family(e, "nds_upgrades_total", "counter",
+	    "Times another binary of ndsd took over, or could not.");
+	results(e, "nds_upgrades_total", "done", pool->upgrades);
+	results(e, "nds_upgrades_total", "failed",
+	    s->event[EVENT_UPGRADE_FAILED]);
+}
+
+static void
+checks(const struct exposition *e, const struct report *r)
 {
 	struct report_check check[BOARD_CHECKS_MAX];
 	uint32_t count = report_checks(r, check);
 
 	if (count == 0)
 		return;
-	family(out, "nds_check_up", "gauge",
+	exposition_family(e, "nds_check_up", "gauge",
 	    "1 while a dependency check is good.");
 	for (uint32_t i = 0; i < count; i++) {
-		fputs("nds_check_up{check=\"", out);
-		label(out, check[i].name);
-		fprintf(out, "\"} %d\n", check[i].status == CHECK_OK);
+		fputs("nds_check_up{check=\"", e->out);
+		exposition_label(e, check[i].name);
+		fprintf(e->out, "\"} %d\n", check[i].status == CHECK_OK);
 	}
-	family(out, "nds_check_duration_seconds", "gauge",
+	exposition_family(e, "nds_check_duration_seconds", "gauge",
 	    "Time that the last run of a check took.");
 	for (uint32_t i = 0; i < count; i++) {
-		fputs("nds_check_duration_seconds{check=\"", out);
-		label(out, check[i].name);
-		fprintf(out, "\"} %u.%03u\n", check[i].duration_ms / 1000,
-		    check[i].duration_ms % 1000);
+		fputs("nds_check_duration_seconds{check=\"", e->out);
+		exposition_label(e, check[i].name);
+		fputs("\"}", e->out);
+		exposition_micro(e, check[i].duration_ms * (uint64_t)1000);
 	}
-}
-
-/* One family of all groups, of which `which` picks the value. */
-static void
-groups(FILE *out, const struct report *r, const char *name,
-    uint64_t (*which)(const struct bulkhead_state *state))
-{
-	struct bulkhead_state state;
-
-	for (uint32_t i = 0; i < BULKHEADS_MAX; i++) {
-		if (bulkhead_read(&r->shared, i, &state) < 0)
-			continue;
-		text_make_utf8(state.name);
-		fprintf(out, "%s{group=\"", name);
-		label(out, state.name);
-		fprintf(out, "\"} %" PRIu64 "\n", which(&state));
-	}
-}
-
-static uint64_t
-group_held(const struct bulkhead_state *state)
-{
-	return state->held;
-}
-
-static uint64_t
-group_places(const struct bulkhead_state *state)
-{
-	return state->places;
-}
-
-static uint64_t
-group_refused(const struct bulkhead_state *state)
-{
-	return state->refused;
 }
 
 static void
-limits(FILE *out, const struct report *r)
+all(const struct exposition *e, const struct report *r,
+    const struct report_sums *s, const struct ledger *l)
 {
-	const struct bucket_head *head = r->shared.area[SHARED_BUCKETS];
-	struct bulkhead_state first;
-
-	if (head != NULL && head->secret[0] != 0) { /* ever in use */
-		counter(out, "nds_rate_refused_total", head->refused,
-		    "Requests answered 429: over APP_RATE_LIMIT.");
-		counter(out, "nds_rate_replaced_total", head->replaced,
-		    "Clients forgotten early for want of room.");
-	}
-	if (bulkhead_read(&r->shared, 0, &first) < 0)
-		return;
-	family(out, "nds_group_held", "gauge",
-	    "Requests of a limited group that run now.");
-	groups(out, r, "nds_group_held", group_held);
-	family(out, "nds_group_limit", "gauge",
-	    "Requests of the group that may run at once.");
-	groups(out, r, "nds_group_limit", group_places);
-	family(out, "nds_group_refused_total", "counter",
-	    "Requests answered 503: the group was full.");
-	groups(out, r, "nds_group_refused_total", group_refused);
+	exposition_family(e, "nds_build_info", "info",
+	    "Always 1; labels say what.");
+	fprintf(e->out, "nds_build_info{version=\"%s\"} 1\n", NDS_VERSION);
+	metrics_requests(e, l);
+	requests(e, r, s);
+	workers(e, r, s);
+	queue(e, r, s);
+	lifecycle(e, r->pool, s);
+	checks(e, r);
+	metrics_limits(e, r);
+	metrics_own(e, r, l);
+	if (e->open)
+		fputs("# EOF\n", e->out);
 }
 
 char *
-report_metrics(const struct report *r)
+report_metrics(const struct report *r, int open)
 {
+	struct ledger *ledger = ledger_new(r);
+	struct exposition e = {.open = open};
 	struct report_sums sums;
 	char *text = NULL;
 	size_t bytes;
-	FILE *out = open_memstream(&text, &bytes);
-	int failed;
+	int failed = 1;
 
-	if (out == NULL)
-		return NULL;
-	report_sum(r, &sums);
-	family(out, "nds_build_info", "gauge", "Always 1; labels say what.");
-	fprintf(out, "nds_build_info{version=\"%s\"} 1\n", NDS_VERSION);
-	traffic(out, &sums);
-	workers(out, r->pool, &sums);
-	shed(out, r->pool, sums.count.late);
-	lifecycle(out, r->pool);
-	checks(out, r);
-	limits(out, r);
-	failed = ferror(out);
-	if (fclose(out) == 0 && !failed)
+	if (ledger != NULL)
+		e.out = open_memstream(&text, &bytes);
+	if (e.out != NULL) {
+		report_sum(r, &sums);
+		all(&e, r, &sums, ledger);
+		failed = ferror(e.out);
+		failed |= fclose(e.out);
+	}
+	free(ledger);
+	if (!failed)
 		return text;
 	free(text);
 	return NULL;

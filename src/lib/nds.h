@@ -41,6 +41,7 @@ struct nds_request;
 struct nds_response;
 struct nds_upstream;
 struct nds_call;
+struct nds_metric;
 
 /* ---- application ------------------------------------------------------ */
 
@@ -290,6 +291,40 @@ void nds_call_result(struct nds_call *call, int ok);
 
 /* NULL when a try has succeeded, else why not, in words. */
 const char *nds_call_why(const struct nds_call *call);
+
+/* ---- numbers of the application's own ----------------------------------- */
+
+/* Describe a number that /metrics shows, before nds_run(): what only grows;
+ * what goes up and down; or how values are spread.  The name is
+ * [a-zA-Z_][a-zA-Z0-9_]*, at most 63 bytes, not beginning with nds_; a
+ * counter's ends in _total, in front of which (and at the end of any other)
+ * stands its base unit: _seconds, _bytes, _ratio.  help is one line of up to 159
+ * bytes.  A histogram has `count` (1..15) upper edges that rise.  A mistake
+ * makes nds_run() fail with the reason; NULL is then returned, and accepted by
+ * all of these. At most 128 for a program, labelled ones each for itself. */
+struct nds_metric *nds_counter(struct nds_app *app, const char *name,
+    const char *help);
+struct nds_metric *nds_gauge(struct nds_app *app, const char *name,
+    const char *help);
+struct nds_metric *nds_histogram(struct nds_app *app, const char *name,
+    const char *help, const double *edges, int count);
+
+/* Give it a label, fixed from here on.  The same name may be described again
+ * with other values of the same labels.  All names and values together have
+ * room in 190 bytes. */
+void nds_metric_label(struct nds_metric *metric, const char *label,
+    const char *value);
+
+/* Count, from a handler or any thread of the worker; `by` is not negative.
+ * Nothing here makes a system call or can fail. */
+void nds_counter_add(struct nds_metric *metric, double by);
+
+/* Each worker has a gauge of its own, 0 when it begins; shown is their sum. */
+void nds_gauge_set(struct nds_metric *metric, double value);
+void nds_gauge_add(struct nds_metric *metric, double by);
+
+/* Note one value. */
+void nds_histogram_observe(struct nds_metric *metric, double value);
 
 /* ---- log -------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/ask.h"
+#include "lib/exposition.h"
 
 /* Takes the reference. */
 static void
@@ -23,6 +24,18 @@ answer_problem(struct ask_answer *a, int status, const struct ask *ask,
 {
 	answer_json(a, status, "application/problem+json",
 	    ask_problem(ask, status, detail));
+}
+
+static void
+answer_metrics(struct ask_answer *a, const struct report *r,
+    const struct ask *ask)
+{
+	int open = exposition_is_open(ask->accept);
+
+	a->status = 200;
+	a->type = open ? EXPOSITION_OPEN_TYPE : EXPOSITION_TYPE;
+	a->more = "Vary: Accept\r\n";
+	a->body = report_metrics(r, open);
 }
 
 typedef int (*probe)(const struct report *r, json_t **body);
@@ -47,9 +60,7 @@ answer_path(struct ask_answer *a, const struct report *r, const struct ask *ask)
 	if (strcmp(ask->path, "/status") == 0) {
 		answer_json(a, 200, "application/json", report_status(r));
 	} else if (strcmp(ask->path, "/metrics") == 0) {
-		a->status = 200;
-		a->type = "text/plain; version=0.0.4; charset=utf-8";
-		a->body = report_metrics(r);
+		answer_metrics(a, r, ask);
 	} else {
 		answer_problem(a, 404, ask, "here are /live, /ready, /startup, "
 		    "/metrics and /status");

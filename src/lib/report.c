@@ -15,6 +15,13 @@
 
 #define READ_TRIES 1000 /* a write of a check takes well under a microsecond */
 
+static void
+add(uint64_t *sum, const _Atomic uint64_t *from, int count)
+{
+	for (int i = 0; i < count; i++)
+		sum[i] += atomic_load_explicit(&from[i], memory_order_relaxed);
+}
+
 void
 report_sum(const struct report *r, struct report_sums *sums)
 {
@@ -26,11 +33,19 @@ report_sum(const struct report *r, struct report_sums *sums)
 		if (s == NULL)
 			continue;
 		counters_add(&sums->count, &s->count);
-		if (s->worker_pid > 0 && s->started_ms != 0)
+		add(sums->event, s->event, EVENTS);
+		add(sums->queue_wait, s->queue_wait, BOARD_LATENCY_BUCKETS);
+		sums->queue_wait_us += s->queue_wait_us;
+		if (s->place == SLOT_STARTING)
+			sums->starting++;
+		else if (s->place == SLOT_RETIRING)
+			sums->retiring++;
+		else if (s->worker_pid > 0 && s->started_ms != 0)
 			sums->busy++;
 		else if (s->worker_pid > 0)
 			sums->idle++;
 	}
+	add(sums->event, r->pool->event, EVENTS);
 }
 
 /* ---- dependency checks --------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the board says, as documents: the probes, /status and /metrics.  Pure
- * reading of memory; no system calls, no waiting.  Every value is taken as one
- * that another program wrote.
+ * What the board says, as documents: the probes, /status and /metrics.  Reading
+ * of memory; no waiting, and no system calls but those that report_metrics()
+ * names.  Every value is taken as one that another program wrote.
  */
 #ifndef LIB_REPORT_H
 #define LIB_REPORT_H
@@ -26,7 +26,9 @@ struct report {
 /* The counters of all slots added up. */
 struct report_sums {
 	struct slot_counters count;
-	uint32_t busy, idle; /* workers */
+	uint64_t event[EVENTS]; /* those of ndsd included */
+	uint64_t queue_wait[BOARD_LATENCY_BUCKETS], queue_wait_us;
+	uint32_t busy, idle, starting, retiring; /* workers */
 };
 
 void report_sum(const struct report *r, struct report_sums *sums);
@@ -52,7 +54,9 @@ int report_startup(const struct report *r, json_t **body);
 /* The document of /status: a new reference, NULL without memory. */
 json_t *report_status(const struct report *r);
 
-/* Prometheus text format 0.0.4, to be freed; NULL without memory. */
-char *report_metrics(const struct report *r);
+/* The document of /metrics in Prometheus' text format 0.0.4 or (open = 1) in
+ * OpenMetrics 1.0, to be freed; NULL without memory.  Asks /proc what the
+ * workers take. */
+char *report_metrics(const struct report *r, int open);
 
 #endif

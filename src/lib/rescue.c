@@ -11,6 +11,7 @@
 #include "lib/own.h"
 #include "lib/settle.h"
 #include "lib/transfer.h"
+#include "proto/tally.h"
 
 static const char died[] = "the process that served this request died";
 
@@ -18,6 +19,13 @@ static void
 count(_Atomic uint64_t *counter)
 {
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static void
+lose(struct slot *s, enum board_event why)
+{
+	count(&s->count.lost);
+	count(&s->event[why]);
 }
 
 /* ---- the unnoted connection ---------------------------------------------- */
@@ -112,7 +120,7 @@ is_in_time(struct slot *s)
 static enum rescue
 give_up(struct slot *s, int fd)
 {
-	count(&s->count.lost);
+	lose(s, EVENT_LOST_DIED);
 	settle_problem(s, fd, 502, died);
 	return RESCUE_NOTHING;
 }
@@ -176,7 +184,7 @@ rescue_streaming(struct slot *s, int fd, uint32_t replay_bytes)
 		settle_sent(s, fd);
 		return RESCUE_NOTHING;
 	}
-	count(&s->count.lost);
+	lose(s, EVENT_LOST_BROKEN);
 	settle_broken(s, fd, died);
 	return RESCUE_NOTHING;
 }
@@ -237,12 +245,13 @@ rescue_dead(struct slot *s, int listen_fd, uint32_t replay_bytes,
 	int fd = atomic_load(&s->fd);
 	enum rescue next = RESCUE_NOTHING;
 
+	tally_settle(s);
 	if (state == SLOT_ACCEPTING)
 		next = rescue_accepted(s, listen_fd, timeout_ms);
 	else if (fd >= 0 && is_connection(s, fd, listen_fd))
 		next = rescue_connection(s, state, fd, replay_bytes);
 	else if (fd >= 0) {
-		count(&s->count.lost);
+		lose(s, EVENT_LOST_CLOSED);
 		nds_log(NDS_ERROR, "a handler closed its own connection: "
 				   "nobody is answered");
 	}
@@ -260,7 +269,10 @@ settle_taken(struct slot *s, uint32_t from, int status, const char *why)
 {
 	int fd = atomic_load(&s->fd);
 
-	count(status == 504 ? &s->count.expired : &s->count.lost);
+	if (status == 504)
+		count(&s->count.expired);
+	else
+		lose(s, EVENT_LOST_MEMORY);
 	count_captured(s);
 	if (from == SLOT_STREAMING && transfer_done(&s->out) > 0)
 		settle_broken(s, fd, why);

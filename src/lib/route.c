@@ -271,8 +271,10 @@ node_holds(const struct route_node *node, uint32_t methods)
 static void
 route_free(struct nds_route *route)
 {
-	if (route != NULL)
-		free(route->names);
+	if (route == NULL)
+		return;
+	free(route->names);
+	free(route->pattern);
 	free(route);
 }
 
@@ -285,11 +287,11 @@ route_new(const char *pattern, nds_handler handler)
 		return NULL;
 	route->handler = handler;
 	route->names = calloc(1, strlen(pattern) + 1);
-	if (route->names == NULL) {
-		free(route);
-		return NULL;
-	}
-	return route;
+	route->pattern = strdup(pattern);
+	if (route->names != NULL && route->pattern != NULL)
+		return route;
+	route_free(route);
+	return NULL;
 }
 
 struct nds_route *
@@ -327,6 +329,8 @@ router_add(struct router *r, const char *methods, const char *pattern,
 		error_set(err, "route %s %s: routed twice", methods, pattern);
 		goto wrong;
 	}
+	*(r->last == NULL ? &r->first : &r->last->after) = route;
+	r->last = route;
 	route->router = r;
 	route->next = node->routes;
 	node->routes = route;

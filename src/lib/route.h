@@ -55,6 +55,9 @@ struct nds_route {
 	int has_max_body;
 	uint64_t max_body; /* 0 = no limit */
 	int probe_only;	   /* there for ORDER_PROBE connections alone */
+	struct nds_route *after; /* in the order of their making */
+	char *pattern;
+	uint32_t place; /* in the books; BOOKS_UNMATCHED until it has one */
 };
 
 struct route_node {
@@ -79,6 +82,7 @@ struct router {
 	unsigned group_count;
 	int shortest_ms; /* of the routes' own deadlines; 0 = none */
 	struct route_node *root;
+	struct nds_route *first, *last; /* of all, as they were made */
 	char *methods[ROUTE_METHODS_MAX]; /* bit i is methods[i] */
 	unsigned method_count;
 };

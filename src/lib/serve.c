@@ -23,6 +23,8 @@
 #include "lib/conn.h"
 #include "lib/given.h"
 #include "lib/handle.h"
+#include "lib/metric.h"
+#include "proto/tally.h"
 
 /* The slot of a worker that runs without ndsd. */
 #define ALONE_CAPTURE_BYTES 65536
@@ -57,6 +59,7 @@ slot_open(struct worker *w, struct nds_error *err)
 	close(fd);
 	if (w->slot == NULL)
 		return -1;
+	tally_settle(w->slot); /* guardian and worker may have died together */
 	w->slot->fd = -1;
 	w->slot->state = SLOT_ACCEPTING;
 	w->slot->worker_pid = getpid();
@@ -133,6 +136,7 @@ worker_open(struct worker *w, struct nds_app *app, struct nds_error *err)
 	app->slot = w->slot;
 	app->pool = w->pool;
 	app->shared = &w->shared;
+	metric_open(app);
 	return limits_open(app, err);
 }
 
@@ -223,6 +227,23 @@ serve_open(struct worker *w, struct conn *c, int from_fd)
 	return result;
 }
 
+/* What the queue says of its oldest, at the moment at which that is taken. */
+static void
+note_wait(struct worker *w, struct conn *c)
+{
+	int64_t wait_ms;
+
+	if (w->pool == NULL)
+		return;
+	wait_ms = atomic_load_explicit(&w->pool->queue_wait_ms,
+	    memory_order_relaxed);
+	c->waited_ms = wait_ms;
+	if (wait_ms < 0)
+		wait_ms = 0;
+	count(&w->slot->queue_wait[board_latency_bucket(wait_ms * 1000)], 1);
+	count(&w->slot->queue_wait_us, (uint64_t)wait_ms * 1000);
+}
+
 static int
 serve_connection(struct worker *w, int fd, int is_probe)
 {
@@ -234,9 +255,8 @@ serve_connection(struct worker *w, int fd, int is_probe)
 		atomic_store(&w->slot->flags, SLOT_PROBE);
 	else
 		count(&w->slot->count.accepted, 1);
-	if (!is_probe && w->pool != NULL)
-		c.waited_ms = atomic_load_explicit(&w->pool->queue_wait_ms,
-		    memory_order_relaxed);
+	if (!is_probe)
+		note_wait(w, &c);
 	return serve_open(w, &c, conn_read(&c));
 }
 
@@ -304,6 +324,7 @@ serve_start(struct worker *w, struct acceptor *a)
 		nds_log(NDS_ERROR, "%s", err.text);
 		return -1;
 	}
+	metric_begin(app);
 	result = app->start == NULL ? 0 : app->start(app->start_arg);
 	if (result != 0)
 		nds_log(NDS_ERROR, "the start hook failed with %d: this worker "

@@ -112,6 +112,7 @@ settle_name(struct slot *s)
 struct ending {
 	const char *why; /* what went wrong */
 	int status, broken;
+	enum board_event fate;
 	uint64_t body_bytes, sent_bytes;
 };
 
@@ -129,6 +130,7 @@ account(struct slot *s, const struct ending *e)
 	    .error = e->why,
 	    .status = e->status,
 	    .broken = e->broken,
+	    .fate = e->fate,
 	    .body_bytes = e->body_bytes,
 	    .sent_bytes = e->sent_bytes};
 
@@ -175,7 +177,8 @@ problem_make(const struct slot *s, uint16_t id, const struct ending *e,
 void
 settle_problem(struct slot *s, int fd, int status, const char *why)
 {
-	struct ending e = {.why = why, .status = status};
+	struct ending e = {.why = why, .status = status,
+	    .fate = status == 504 ? EVENT_REPLAY_EXPIRED : EVENT_REPLAY_LOST};
 	enum wire_verdict verdict;
 	struct wire_scan scan;
 	uint8_t out[2048];

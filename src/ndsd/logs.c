@@ -48,7 +48,7 @@ logs_append(const char *line, size_t bytes, void *arg)
 	if (room(logs) < bytes && logs->begin > 0)
 		make_room(logs);
 	if (room(logs) < bytes) {
-		logs->dropped++;
+		atomic_fetch_add(logs->dropped, 1);
 		return;
 	}
 	memcpy(logs->text + logs->end, line, bytes);
@@ -73,8 +73,8 @@ next_batch(const struct logs *logs)
 static void
 logs_discard(struct logs *logs)
 {
-	logs->dropped +=
-	    count_lines(logs->text + logs->begin, logs->end - logs->begin);
+	atomic_fetch_add(logs->dropped,
+	    count_lines(logs->text + logs->begin, logs->end - logs->begin));
 	logs->begin = logs->end = 0;
 }
 
@@ -135,8 +135,9 @@ out_ready(void *arg, uint32_t events)
 }
 
 void
-logs_open(struct logs *logs, struct loop *loop)
+logs_open(struct logs *logs, struct loop *loop, _Atomic uint64_t *dropped)
 {
+	logs->dropped = dropped;
 	logs->loop = loop;
 	logs->out = (struct watch){.fd = -1, .ready = out_ready, .arg = logs};
 	logs->begin = logs->end = 0;

@@ -21,12 +21,13 @@
 struct logs {
 	struct loop *loop;
 	struct watch out;  /* armed while stdout is full */
-	uint64_t dropped;  /* lines */
+	_Atomic uint64_t *dropped; /* lines, counted there */
 	size_t begin, end; /* of what waits in text */
 	char text[LOGS_BYTES];
 };
 
-void logs_open(struct logs *logs, struct loop *loop);
+void logs_open(struct logs *logs, struct loop *loop,
+    _Atomic uint64_t *dropped);
 
 /* Become the sink of this process's log lines, in the form and from the level
  * of the settings. */

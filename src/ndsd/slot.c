@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sig.h"
+#include "ndsd/exits.h"
 #include "ndsd/generation.h"
 #include "ndsd/supervisor.h"
 #include "proto/bulkhead.h"
@@ -429,6 +430,7 @@ slot_dead(struct slot_process *s, int status)
 		: was.state == POOL_STARTING
 		? "did not become ready within APP_START_TIMEOUT"
 		: "hung in a request");
+	exits_count(s, &was, status);
 	pool_died(&s->sup->state->pool, s->number, clock_ms());
 	if (was.state != POOL_RETIRING && !was.killed) {
 		at->pid = was.pid;

@@ -79,7 +79,7 @@ totals_json(const struct supervisor *sup)
 	json_t *object;
 
 	status_sum(sup, &sum);
-	sum.log_dropped += sup->logs.dropped;
+	sum.log_dropped += sup->board->event[EVENT_LOG_DROPPED];
 	object = counters_json(&sum);
 	json_object_set_new(object, "workers_spawned",
 	    json_integer((json_int_t)sup->board->workers_spawned));

@@ -56,6 +56,20 @@ obey_pool(struct supervisor *sup, int64_t now_ms)
 	}
 }
 
+/* What the pool has in mind with each worker, for who looks at the slots. */
+static void
+publish_places(struct supervisor *sup)
+{
+	_Static_assert((int)SLOT_STARTING == (int)POOL_STARTING &&
+	    (int)SLOT_READY == (int)POOL_READY &&
+	    (int)SLOT_RETIRING == (int)POOL_RETIRING, "one is the other");
+
+	for (uint32_t i = 0; i < sup->state->slots; i++)
+		if (sup->slot[i].map != NULL)
+			atomic_store(&sup->slot[i].map->place,
+			    sup->state->pool.place[i].state);
+}
+
 static void
 publish(struct supervisor *sup, int64_t now_ms)
 {
@@ -84,6 +98,7 @@ publish(struct supervisor *sup, int64_t now_ms)
 	atomic_store(&b->wanted_max, (uint32_t)state->settings.workers_max);
 	atomic_store(&b->ready, pool_count(&state->pool, POOL_READY));
 	atomic_store(&b->generation, state->pool.generation);
+	publish_places(sup);
 }
 
 void
@@ -140,8 +155,10 @@ supervisor_reload(struct supervisor *sup, struct nds_error *err)
 {
 	/* who waits for the last one shall hear of that, not of this one */
 	control_settle(sup);
-	if (generation_reload(sup, err) < 0)
+	if (generation_reload(sup, err) < 0) {
+		atomic_fetch_add(&sup->board->event[EVENT_RELOAD_REFUSED], 1);
 		return -1;
+	}
 	supervisor_step(sup);
 	return 0;
 }

@@ -232,13 +232,14 @@ takeover_run(struct supervisor *sup, struct nds_error *err)
 	if (take_all(&t, err) < 0 || map_shared(&t, err) < 0 ||
 	    generation_open(sup, err) < 0 || open_loop(sup, err) < 0)
 		return -1;
-	logs_open(&sup->logs, &sup->loop);
+	logs_open(&sup->logs, &sup->loop,
+	    &sup->board->event[EVENT_LOG_DROPPED]);
 	logs_format(&sup->logs, &sup->state->settings);
 	sup->born_ms = clock_ms();
 	control_open(sup);
 	adopt_all(&t);
 	if (t.upgrade_errno != UPGRADE_NONE) {
-		upgrade_answer(t.upgrade_client_fd, t.upgrade_errno);
+		upgrade_answer(sup, t.upgrade_client_fd, t.upgrade_errno);
 		store_drop(sup->store_fd, UPGRADE_CLIENT);
 	}
 	return 0;

@@ -38,10 +38,18 @@ answer(int client_fd, json_t *line)
 }
 
 static void
-refuse(struct upgrade *u, const char *why)
+upgrade_failed(struct supervisor *sup)
 {
+	atomic_fetch_add(&sup->board->event[EVENT_UPGRADE_FAILED], 1);
+}
+
+static void
+refuse(struct supervisor *sup, const char *why)
+{
+	struct upgrade *u = &sup->upgrade;
 	char text[640];
 
+	upgrade_failed(sup);
 	snprintf(text, sizeof(text), "%s %s; the running ndsd %s goes on",
 	    u->path, why, NDS_VERSION);
 	log_errorx("upgrade refused: %s", text);
@@ -84,8 +92,8 @@ prove_exec(const struct supervisor *sup, const char *path)
 	_exit(127);
 }
 
-int
-upgrade_begin(struct supervisor *sup, int client_fd, struct nds_error *err)
+static int
+prove_begin(struct supervisor *sup, int client_fd, struct nds_error *err)
 {
 	struct upgrade *u = &sup->upgrade;
 
@@ -107,6 +115,16 @@ upgrade_begin(struct supervisor *sup, int client_fd, struct nds_error *err)
 	u->client_fd = client_fd;
 	u->until_ms = clock_ms() + UPGRADE_CHECK_MS;
 	return 0;
+}
+
+int
+upgrade_begin(struct supervisor *sup, int client_fd, struct nds_error *err)
+{
+	int result = prove_begin(sup, client_fd, err);
+
+	if (result < 0)
+		upgrade_failed(sup);
+	return result;
 }
 
 /* From here on it is the keeper's: it ends us, at whatever we do, so we do
@@ -153,7 +171,7 @@ upgrade_died(struct supervisor *sup, pid_t pid, int status)
 		snprintf(why, sizeof(why), "cannot read the running state "
 					   "(status %d in its trial)",
 		    WEXITSTATUS(status));
-	refuse(u, why);
+	refuse(sup, why);
 	return 1;
 }
 
@@ -167,7 +185,7 @@ upgrade_tick(struct supervisor *sup, int64_t now_ms)
 /* ---- afterwards --------------------------------------------------------- */
 
 void
-upgrade_answer(int client_fd, int failed)
+upgrade_answer(struct supervisor *sup, int client_fd, int failed)
 {
 	char text[160];
 
@@ -177,6 +195,9 @@ upgrade_answer(int client_fd, int failed)
 				      "version", NDS_VERSION));
 		return;
 	}
+	sup->state->upgrades--; /* counted when it was begun */
+	atomic_store(&sup->board->upgrades, sup->state->upgrades);
+	upgrade_failed(sup);
 	snprintf(text, sizeof(text), "the new binary cannot be executed: %s; "
 				     "ndsd %s goes on",
 	    strerror(failed), NDS_VERSION);

@@ -38,7 +38,7 @@ void upgrade_tick(struct supervisor *sup, int64_t now_ms);
 
 /* In a supervisor that was just started: answer who waits. failed = errno of
  * the keeper's exec, 0 = it went well. */
-void upgrade_answer(int client_fd, int failed);
+void upgrade_answer(struct supervisor *sup, int client_fd, int failed);
 
 /* What the binary does to prove itself: read the state, and where its settings
  * are another release's those of file and environment.  Returns its exit

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proto/books.h"
 #include "proto/segment.h"
 
 /* Room for what later releases add to a header: pages that nobody writes to
@@ -26,6 +27,7 @@ struct checked {
 	size_t lead;  /* bytes from here to the segment */
 	size_t bytes; /* of the segment */
 	uint32_t ring_at, ring_bytes;
+	uint32_t books_at; /* 0 = none */
 };
 
 static size_t
@@ -88,7 +90,7 @@ board_unmap(void *segment)
 }
 
 static void
-slot_fill(struct slot *s, uint64_t bytes, const uint32_t size[3])
+slot_fill(struct slot *s, uint64_t bytes, const uint32_t size[4])
 {
 	s->capture_at = SLOT_HEADER_BYTES;
 	s->capture_bytes = size[0];
@@ -96,6 +98,8 @@ slot_fill(struct slot *s, uint64_t bytes, const uint32_t size[3])
 	s->answer_bytes = size[1];
 	s->ring_at = s->answer_at + size[1];
 	s->ring_bytes = size[2];
+	s->books_at = s->ring_at + size[2];
+	s->books_bytes = size[3];
 	atomic_init(&s->fd, -1);
 	s->bytes = bytes;
 	s->version = SLOT_VERSION;
@@ -117,7 +121,7 @@ int
 board_slot_new(uint32_t number, uint32_t capture_bytes, uint32_t answer_bytes,
     uint32_t ring_bytes, struct nds_error *err)
 {
-	uint32_t size[3];
+	uint32_t size[4];
 	uint64_t bytes;
 	struct slot *s;
 	int fd;
@@ -128,7 +132,8 @@ board_slot_new(uint32_t number, uint32_t capture_bytes, uint32_t answer_bytes,
 	size[0] = (uint32_t)segment_round(capture_bytes);
 	size[1] = (uint32_t)segment_round(answer_bytes);
 	size[2] = power_of_two(segment_round(ring_bytes));
-	bytes = SLOT_HEADER_BYTES + size[0] + size[1] + size[2];
+	size[3] = (uint32_t)segment_round(sizeof(struct books));
+	bytes = SLOT_HEADER_BYTES + size[0] + size[1] + size[2] + size[3];
 	fd = segment_new("nds-slot", bytes, err);
 	if (fd < 0)
 		return -1;
@@ -179,13 +184,18 @@ slot_wrong(const struct slot *s, struct checked *checked)
 
 	checked->ring_at = s->ring_at;
 	checked->ring_bytes = s->ring_bytes;
+	checked->books_at = s->books_bytes < sizeof(struct books) ? 0 :
+	    s->books_at;
 	if (s->magic != SLOT_MAGIC)
 		return "it is no slot";
 	if (s->version < SLOT_VERSION || s->bytes != whole)
 		return "its version or size is wrong";
 	if (!inside(s->capture_at, s->capture_bytes, whole) ||
 	    !inside(s->answer_at, s->answer_bytes, whole) ||
-	    !inside(checked->ring_at, checked->ring_bytes, whole))
+	    !inside(checked->ring_at, checked->ring_bytes, whole) ||
+	    (checked->books_at != 0 &&
+		(checked->books_at % 64 != 0 ||
+		    !inside(checked->books_at, sizeof(struct books), whole))))
 		return "an area lies outside of it";
 	if (checked->ring_bytes == 0 ||
 	    (checked->ring_bytes & (checked->ring_bytes - 1)) != 0)
@@ -238,6 +248,20 @@ board_ring(const struct slot *s, uint32_t *bytes)
 
 	*bytes = checked->ring_bytes;
 	return (uint8_t *)((uintptr_t)s + checked->ring_at);
+}
+
+uint64_t
+board_bytes(const struct slot *s)
+{
+	return checked_of(s)->bytes;
+}
+
+struct books *
+board_books(const struct slot *s)
+{
+	uint32_t at = checked_of(s)->books_at;
+
+	return at == 0 ? NULL : (struct books *)((uintptr_t)s + at);
 }
 
 int

@@ -55,6 +55,9 @@ enum slot_state {
 #define SLOT_RESUMED 4u /* its reading was gone on with after a death */
 #define SLOT_COUNTED 8u /* it stands in the counters and in the log */
 
+/* A slot as ndsd's pool sees it. */
+enum slot_place { SLOT_EMPTY, SLOT_STARTING, SLOT_READY, SLOT_RETIRING };
+
 #define SLOT_MAGIC 0x5344534eu /* "NSDS" */
 #define SLOT_VERSION 1
 
@@ -89,6 +92,47 @@ struct slot_transfer {
 	_Atomic uint64_t goal;	    /* done, once all of it is; 0 = not known */
 	_Atomic uint32_t wanted;    /* bytes that the last call was given */
 	struct mmsghdr call;	    /* msg_len: bytes that it has moved */
+};
+
+/* What happens seldom, each kind counted apart: in a slot by the worker or its
+ * guardian, in the pool's board by ndsd; what is shown is the sum.  Grows at
+ * its end. */
+enum board_event {
+	EVENT_LOST_DIED,      /* requests answered 502: their worker died */
+	EVENT_LOST_BROKEN,    /* an answer broken off, for the same reason */
+	EVENT_LOST_MEMORY,    /* 502: it took more memory than it may */
+	EVENT_LOST_CLOSED,    /* a handler closed its own connection */
+	EVENT_LOST_UNGUARDED, /* the guardian was dead as well */
+	EVENT_REPLAY_ANSWERED, /* what became of a request run again */
+	EVENT_REPLAY_LOST,
+	EVENT_REPLAY_EXPIRED,
+	EVENT_REPLAY_CANCELLED,
+	EVENT_EXIT_RETIRED, /* workers: told to, and ended well */
+	EVENT_EXIT_EXITED,  /* by themselves, or with a status */
+	EVENT_EXIT_CRASHED, /* a signal that a fault raises */
+	EVENT_EXIT_KILLED,  /* any other signal */
+	EVENT_EXIT_DEADLINE, /* killed at the deadline of their request */
+	EVENT_EXIT_MEMORY,   /* killed: see EVENT_LOST_MEMORY */
+	EVENT_EXIT_OVERDUE,  /* killed: would not start, retire or finish */
+	EVENT_CACHE_HIT,
+	EVENT_CACHE_STALE,
+	EVENT_CACHE_MISS,
+	EVENT_CACHE_BYPASS,
+	EVENT_RELOAD_REFUSED, /* reloads that did not begin */
+	EVENT_UPGRADE_FAILED, /* or were refused */
+	EVENT_LOG_DROPPED,    /* lines that ndsd had no room for */
+	EVENTS
+};
+#define BOARD_EVENTS 64 /* room */
+
+/* Counters that move together: see tally.h. */
+#define TALLY_STEPS 16
+struct slot_tally {
+	_Atomic uint32_t steps; /* that are decided on; 0 = none */
+	struct {
+		uint32_t at; /* of the counter, from the slot's begin */
+		uint64_t value;
+	} step[TALLY_STEPS];
 };
 
 struct slot {
@@ -131,6 +175,20 @@ struct slot {
 	/* Written by the guardian: it does not look at deadline_ms before; a
 	 * worker with an earlier one wakes it (SIGCHLD). 0 = no guardian. */
 	_Atomic int64_t look_ms;
+
+	/* Written by ndsd: what it has in mind with the worker. */
+	_Atomic uint32_t place; /* enum slot_place */
+
+	/* Set by ndsd, as the areas above; 0 bytes in a slot of an older one.
+	 * See books.h. */
+	uint32_t books_at, books_bytes;
+
+	/* Written by the worker and its guardian. */
+	_Atomic uint32_t route; /* of this request, in the books */
+	_Atomic uint64_t event[BOARD_EVENTS];
+	_Atomic uint64_t queue_wait[BOARD_LATENCY_BUCKETS];
+	_Atomic uint64_t queue_wait_us; /* sum over that histogram */
+	struct slot_tally tally;
 };
 
 /* Why the shedder has refused a request. */
@@ -200,6 +258,9 @@ struct pool_board {
 	/* Written by the shedder, and queue_length and queue_wait_ms above. */
 	_Atomic int64_t queue_seen_ms; /* clock_ms of its last look */
 	_Atomic uint64_t shed[SHED_REASONS];
+
+	/* Written by the supervisor. */
+	_Atomic uint64_t event[BOARD_EVENTS];
 };
 
 /* Make an anonymous slot segment; the areas are rounded up to pages.
@@ -239,6 +300,15 @@ slot_answer(struct slot *s)
  * that were checked when it was mapped: safe whatever its writer has done to
  * the header since.  For ring.c. */
 uint8_t *board_ring(const struct slot *s, uint32_t *bytes);
+
+/* The bytes of a mapped segment as they were checked, whatever its writer has
+ * done to the header since. */
+uint64_t board_bytes(const struct slot *s);
+
+struct books;
+
+/* The books of a mapped slot, likewise; NULL when it has none. */
+struct books *board_books(const struct slot *s);
 
 /* The histogram's bucket for a duration. */
 int board_latency_bucket(int64_t us);

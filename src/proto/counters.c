@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/counters.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 static const struct {
 	const char *name;
 	size_t at;
@@ -50,6 +53,25 @@ counters_json(const struct slot_counters *sum)
 		    json_integer((json_int_t)*value));
 	}
 	return object;
+}
+
+enum board_event
+counters_exit(int status)
+{
+	if (!WIFSIGNALED(status))
+		return EVENT_EXIT_EXITED;
+	switch (WTERMSIG(status)) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGILL:
+	case SIGFPE:
+	case SIGABRT:
+	case SIGTRAP:
+	case SIGSYS:
+		return EVENT_EXIT_CRASHED;
+	default:
+		return EVENT_EXIT_KILLED;
+	}
 }
 
 const char *const counters_shed_names[SHED_REASONS] = {

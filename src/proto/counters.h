@@ -14,6 +14,9 @@ void counters_add(struct slot_counters *sum, const struct slot_counters *from);
 /* A new object: every counter but the latencies. */
 json_t *counters_json(const struct slot_counters *sum);
 
+/* Which of EVENT_EXIT_… a status of waitpid(2) is. */
+enum board_event counters_exit(int status);
+
 /* By enum shed_reason. */
 extern const char *const counters_shed_names[SHED_REASONS];
 

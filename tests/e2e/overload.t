@@ -70,8 +70,8 @@ refused=$(field "$shed_sum")
 ok "it is counted ($refused)" test "$refused" -ge "$(proof '.statuses["503"]')"
 get "$url/metrics"
 is "and in the metrics, by reason" "$(($(metric \
-    'nds_shed_requests_total{reason="queue_target"}') + $(metric \
-    'nds_shed_requests_total{reason="queue_timeout"}')))" "$refused"
+    'nds_requests_shed_total{reason="queue_target"}') + $(metric \
+    'nds_requests_shed_total{reason="queue_timeout"}')))" "$refused"
 ok "and said once a second" grep -Eq 'refused [0-9]+ requests within' "$tmp/ndsd.log"
 calm() { gets 200 "$url/_diag/work?ms=20"; }
 for _ in 1 2 3 4 5 6 7 8 9 10; do
