@@ -180,7 +180,7 @@ print_answer(const struct peer *p, const struct answer *a)
 		if (a->body_at > 2)
 			print_text("header", a->out.data, a->body_at - 2);
 		printf("body-bytes %zu\n", body);
-		if (body > 0 && body <= 16384)
+		if (body > 0 && body <= 262144)
 			print_text("body", a->out.data + a->body_at, body);
 	}
 	if (a->err.used > 0)
