@@ -18,30 +18,36 @@
 #include "lib/metrics_books.h"
 #include "proto/counters.h"
 
-/* Families of EVENT_…: each value of their label is one. */
-static const struct events_family {
+/* A family of EVENT_…: each value of its label is one. */
+struct events_family {
 	const char *name, *label, *help;
 	struct {
 		enum board_event event;
 		const char *value;
 	} row[8];
-} lost = {"nds_requests_lost_total", "reason",
+};
+
+static const struct events_family lost = {"nds_requests_lost_total", "reason",
     "Requests that got a 502, a broken answer or none: their worker died.",
     {{EVENT_LOST_DIED, "died"}, {EVENT_LOST_BROKEN, "broken"},
 	{EVENT_LOST_MEMORY, "memory"}, {EVENT_LOST_CLOSED, "closed"},
-	{EVENT_LOST_UNGUARDED, "unguarded"}}},
-  replayed = {"nds_requests_replayed_total", "result",
-    "Requests run again because their worker died, by how they ended.",
+	{EVENT_LOST_UNGUARDED, "unguarded"}}};
+
+static const struct events_family replayed = {"nds_requests_replayed_total",
+    "result", "Requests run again because their worker died, by their end.",
     {{EVENT_REPLAY_ANSWERED, "answered"}, {EVENT_REPLAY_LOST, "lost"},
 	{EVENT_REPLAY_EXPIRED, "expired"},
-	{EVENT_REPLAY_CANCELLED, "cancelled"}}},
-  exits = {"nds_worker_exits_total", "reason", "Workers that have ended.",
+	{EVENT_REPLAY_CANCELLED, "cancelled"}}};
+
+static const struct events_family exits = {"nds_worker_exits_total", "reason",
+    "Workers that have ended.",
     {{EVENT_EXIT_RETIRED, "retired"}, {EVENT_EXIT_EXITED, "exited"},
 	{EVENT_EXIT_CRASHED, "crashed"}, {EVENT_EXIT_KILLED, "killed"},
 	{EVENT_EXIT_DEADLINE, "deadline"}, {EVENT_EXIT_MEMORY, "memory"},
-	{EVENT_EXIT_OVERDUE, "overdue"}}},
-  cached = {"nds_cache_requests_total", "result",
-    "Requests to cached routes, by what the cache had.",
+	{EVENT_EXIT_OVERDUE, "overdue"}}};
+
+static const struct events_family cached = {"nds_cache_requests_total",
+    "result", "Requests to cached routes, by what the cache had.",
     {{EVENT_CACHE_HIT, "hit"}, {EVENT_CACHE_STALE, "stale"},
 	{EVENT_CACHE_MISS, "miss"}, {EVENT_CACHE_BYPASS, "bypass"}}};
 

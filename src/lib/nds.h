@@ -298,14 +298,14 @@ const char *nds_call_why(const struct nds_call *call);
  * what goes up and down; or how values are spread.  The name is
  * [a-zA-Z_][a-zA-Z0-9_]*, at most 63 bytes, not beginning with nds_; a
  * counter's ends in _total, in front of which (and at the end of any other)
- * stands its base unit: _seconds, _bytes, _ratio.  help is one line of up to 159
- * bytes.  A histogram has `count` (1..15) upper edges that rise.  A mistake
+ * stands its base unit: _seconds, _bytes, _ratio.  help is one line of at most
+ * 159 bytes.  A histogram has `count` (1..15) upper edges that rise.  A mistake
  * makes nds_run() fail with the reason; NULL is then returned, and accepted by
  * all of these. At most 128 for a program, labelled ones each for itself. */
-struct nds_metric *nds_counter(struct nds_app *app, const char *name,
-    const char *help);
-struct nds_metric *nds_gauge(struct nds_app *app, const char *name,
-    const char *help);
+struct nds_metric *
+nds_counter(struct nds_app *app, const char *name, const char *help);
+struct nds_metric *
+nds_gauge(struct nds_app *app, const char *name, const char *help);
 struct nds_metric *nds_histogram(struct nds_app *app, const char *name,
     const char *help, const double *edges, int count);
 

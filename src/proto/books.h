@@ -84,8 +84,8 @@ _Atomic uint64_t *books_count(struct books *b, uint64_t key);
 
 /* The metric with what `like` says of kind, name, labels and edges, made if it
  * is new; NULL when there is no more room. */
-struct books_metric *books_metric(struct books *b,
-    const struct books_metric *like);
+struct books_metric *
+books_metric(struct books *b, const struct books_metric *like);
 
 /* The number in a metric: read, replace, add to it. */
 double books_value(const _Atomic uint64_t *value);
