@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "ndsd/announce.h"
 
 #define FIRST_FD 3
 #define FDS_MAX 64
@@ -83,6 +84,44 @@ name_next(const char **names, size_t *bytes)
 	return name;
 }
 
+/* Held for us by the service manager since an ndsd was killed: returns its
+ * kind if it still is what stands at its place, LISTEN_SOCKETS if not, and -1
+ * for a name that is not of this sort. */
+static int
+kind_kept(const struct settings *s, const char *name, size_t bytes)
+{
+	char path[PATH_MAX], wanted[ANNOUNCE_NAME_BYTES];
+	struct listen_made place;
+	struct stat st;
+
+	if (strncmp(name, "ndsd.", 5) != 0)
+		return -1;
+	for (int which = 0; which < LISTEN_SOCKETS; which++) {
+		listen_socket_path(s, which, path);
+		if (stat(path, &st) < 0)
+			continue;
+		place = (struct listen_made){st.st_dev, st.st_ino};
+		announce_name(wanted, which, &place);
+		if (strlen(wanted) == bytes &&
+		    memcmp(wanted, name, bytes) == 0)
+			return which;
+	}
+	return LISTEN_SOCKETS;
+}
+
+static void
+give_back(int fd, const char *name, size_t bytes)
+{
+	char text[256];
+	struct notify n;
+
+	close(fd);
+	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%.*s\n",
+	    (int)bytes, name);
+	notify_open(&n);
+	notify_send(&n, text, -1);
+}
+
 static int
 take_one(const struct settings *s, int given, int kind,
     int fd[LISTEN_SOCKETS], struct nds_error *err)
@@ -103,24 +142,33 @@ take_one(const struct settings *s, int given, int kind,
 }
 
 static int
-take_all(const struct settings *s, int64_t count, int fd[LISTEN_SOCKETS],
+take_all(const struct settings *s, int64_t count, struct listeners *l,
     struct nds_error *err)
 {
 	const char *names = getenv("LISTEN_FDNAMES"), *name;
 	size_t bytes;
+	int kept, kind;
 
 	if (names == NULL)
 		names = "";
 	for (int given = FIRST_FD; given < FIRST_FD + count; given++) {
 		name = name_next(&names, &bytes);
-		if (take_one(s, given, kind_by_name(name, bytes), fd, err) < 0)
+		kept = kind_kept(s, name, bytes);
+		if (kept == LISTEN_SOCKETS) {
+			give_back(given, name, bytes);
+			continue;
+		}
+		kind = kept >= 0 ? kept : kind_by_name(name, bytes);
+		if (take_one(s, given, kind, l->fd, err) < 0)
 			return -1;
+		if (kept >= 0)
+			l->kept[kept] = 1;
 	}
 	return 0;
 }
 
 int
-handed_take(const struct settings *s, int fd[LISTEN_SOCKETS],
+handed_take(const struct settings *s, struct listeners *l,
     struct nds_error *err)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
@@ -128,14 +176,14 @@ handed_take(const struct settings *s, int fd[LISTEN_SOCKETS],
 	int result = 0;
 
 	for (int which = 0; which < LISTEN_SOCKETS; which++)
-		fd[which] = -1;
+		l->fd[which] = -1;
 	if (pid != NULL && fds != NULL &&
 	    num_whole(pid, 1, INT_MAX, &for_pid) == 0 && for_pid == getpid()) {
 		if (num_whole(fds, 0, FDS_MAX, &count) < 0)
 			return error_set(err, "LISTEN_FDS=%.40s: a number from "
 					      "0 to %d, please",
 			    fds, FDS_MAX);
-		result = take_all(s, count, fd, err);
+		result = take_all(s, count, l, err);
 	}
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");

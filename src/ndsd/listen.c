@@ -208,11 +208,11 @@ static int
 sockets_open(const struct settings *s, struct listeners *l,
     const struct owner *o, struct nds_error *err)
 {
-	if (handed_take(s, l->fd, err) < 0)
+	if (handed_take(s, l, err) < 0)
 		return -1;
 	for (int which = 0; which < LISTEN_SOCKETS; which++) {
-		l->handed[which] = l->fd[which] >= 0;
-		if (l->handed[which])
+		l->handed[which] = l->fd[which] >= 0 && !l->kept[which];
+		if (l->fd[which] >= 0)
 			handed_block(l, l->fd[which]);
 		else if ((l->fd[which] = listen_at(s, which, o, err)) < 0)
 			return -1;

@@ -25,6 +25,7 @@ struct listeners {
 	int lock_fd;
 	int fd[LISTEN_SOCKETS];
 	int handed[LISTEN_SOCKETS]; /* 1: it was there before us, and stays */
+	int kept[LISTEN_SOCKETS]; /* 1: of a killed ndsd, and now ours */
 	long killed_pid; /* of an ndsd that has left without a stop, 0 = none */
 	struct listen_made made[LISTEN_MADE];
 };

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ndsd/announce.h"
 #include "ndsd/front.h"
 #include "ndsd/keeper.h"
 #include "ndsd/listen.h"
@@ -302,6 +303,7 @@ prepare(const struct command *c, const struct settings *s, struct keeper *k,
 		log_warnx("ndsd (pid %ld) was killed here: its workers finish "
 			  "what it has left to them, and end",
 		    l.killed_pid);
+	announce_keep(&l);
 	keeper_put(k, STORE_LOCK, l.lock_fd);
 	keeper_put(k, STORE_APP, l.fd[LISTEN_APP]);
 	keeper_put(k, STORE_HEALTH, l.fd[LISTEN_HEALTH]);
@@ -325,6 +327,19 @@ settings_again(const struct command *c, struct state *state)
 	state->settings_bytes = sizeof(s);
 }
 
+/* Until all has stopped. */
+static int
+keep(struct keeper *k, char **argv)
+{
+	struct nds_error err;
+	int status = keeper_run(k, argv);
+	const struct state *state = state_map(keeper_fd(k, STORE_STATE), &err);
+
+	if (state != NULL)
+		announce_release(state->made);
+	return status;
+}
+
 /* After an upgrade: everything is there already. */
 static int
 resume(const struct command *c, struct keeper *k, char **argv)
@@ -337,7 +352,7 @@ resume(const struct command *c, struct keeper *k, char **argv)
 	if (state != NULL)
 		log_begin(&state->settings);
 	raise_file_limit();
-	return keeper_run(k, argv);
+	return keep(k, argv);
 }
 
 static int
@@ -359,7 +374,7 @@ start(struct command *c, struct settings *s, char **argv)
 	if (geteuid() == 0)
 		log_warnx("everything runs as root: set APP_USER to the user "
 			  "that responders should be");
-	return keeper_run(&keeper, argv);
+	return keep(&keeper, argv);
 }
 
 /* Started by the keeper: settings and sockets are handed over.  A program that

@@ -113,6 +113,7 @@ supervisor_step(struct supervisor *sup)
 	generation_step(sup);
 	obey_pool(sup, now);
 	publish(sup, now);
+	announce_step(sup, now);
 }
 
 /* ---- verbs and signals -------------------------------------------------- */
@@ -155,6 +156,7 @@ supervisor_reload(struct supervisor *sup, struct nds_error *err)
 {
 	/* who waits for the last one shall hear of that, not of this one */
 	control_settle(sup);
+	announce_reload(sup, clock_ms());
 	if (generation_reload(sup, err) < 0) {
 		atomic_fetch_add(&sup->board->event[EVENT_RELOAD_REFUSED], 1);
 		return -1;
@@ -468,6 +470,7 @@ supervisor_run(const struct options *options, int store_fd)
 	}
 	sup->options = options;
 	sup->store_fd = store_fd;
+	announce_open(&sup->announce);
 	if (takeover_run(sup, &err) < 0) {
 		log_errorx("cannot take over: %s", err.text);
 		return EXIT_REFUSED;

@@ -7,6 +7,7 @@
 #ifndef NDSD_SUPERVISOR_H
 #define NDSD_SUPERVISOR_H
 
+#include "ndsd/announce.h"
 #include "ndsd/control.h"
 #include "ndsd/helpers.h"
 #include "ndsd/logs.h"
@@ -56,6 +57,7 @@ struct supervisor {
 	struct logs logs;
 	struct control control;
 	struct upgrade upgrade;
+	struct announce announce;
 	int64_t born_ms;    /* this supervisor began */
 	int64_t close_ms;   /* STOPPED: helpers may take until then */
 	int64_t tick_ms;	 /* next tick */
