@@ -32,8 +32,10 @@ RUN mkdir -p build-aux /build && autoreconf -fi && cd /build && \
 	make -j"$(nproc)" && make install-strip && \
 	make install-strip DESTDIR=/image && cd /image/usr && \
 	rm -rf include share lib/pkgconfig lib/*.la lib/libnds.so \
+	    lib/systemd lib/sysusers.d lib/tmpfiles.d \
 	    bin/nds-prove sbin/nds-nginx && \
-	rm -f /image/etc/no-downtime-service/nginx.conf
+	rm -f /image/etc/no-downtime-service/nginx.conf \
+	    /image/etc/no-downtime-service/nds.env
 WORKDIR /
 
 # What may differ from one build to the next of the same inputs is removed:

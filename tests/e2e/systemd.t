@@ -155,4 +155,42 @@ is "it stops" "$rc" 0
 NOTIFY_SOCKET=$tmp/nobody ndsd_start
 ok "it serves where nobody listens" ready
 stop_is 0 "and stops"
+# ---- the units, as they are installed
+units_copy() {
+	local unit
+	mkdir "$tmp/units"
+	for unit in nds.service nds.socket nds-lighttpd.service; do
+		sed -e "s|^\(Exec[A-Za-z]*=\)[^ ]*/ndsd|\1$ndsd|" \
+		    -e "s|^\(Exec[A-Za-z]*=\)[^ ]*/ndsctl|\1$ndsctl|" \
+		    "$builddir/$unit" >"$tmp/units/$unit"
+	done
+	# the directory decides what is known: units of the system as well
+	cp "$builddir/nds.conf" "$tmp/units/"
+}
+units_copy
+ok "each path in them is filled in" not grep -q '@[a-z]*@' "$tmp"/units/*
+if command -v systemd-analyze >/dev/null; then
+	for unit in nds.service nds.socket nds-lighttpd.service; do
+		is "systemd-analyze verifies $unit" "$(systemd-analyze verify \
+		    --man=no --recursive-errors=no "$tmp/units/$unit" 2>&1)" ""
+	done
+	for unit in nds.service nds-lighttpd.service; do
+		ok "$unit is exposed by at most 1.5" systemd-analyze security \
+		    --offline=true --threshold=15 "$tmp/units/$unit"
+	done
+else
+	skip "systemd-analyze verifies the units" "no systemd-analyze"
+fi
+if command -v systemd-socket-activate >/dev/null; then
+	spawn activate systemd-socket-activate -l "$app" -l "$health" \
+	    -E APP_RUNTIME_DIR -E APP_WORKERS -E LD_LIBRARY_PATH "$ndsd"
+	connects() { test -S "$health" && asks 200 --path /ready "$health"; }
+	ok "systemd-socket-activate starts it" wait_until 10 connects
+	kill -TERM "$pid"
+	wait_end "$pid" 15
+	is "a stop ends it" "$rc" 0
+	ok "and leaves what is not its own" test -S "$app"
+else
+	skip "systemd-socket-activate starts it" "no systemd-socket-activate"
+fi
 done_testing
