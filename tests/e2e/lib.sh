@@ -296,6 +296,18 @@ refused() {
 		is "$sentence: in one line" "$(wc -l <"$tmp/refused.log")" 1
 }
 
+# The first mirror that this machine's own packages come from.
+mirror() {
+	local uri
+	uri=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[.*\] \)\?\([^ ]*\).*/\2/p' \
+	    /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources \
+	    2>/dev/null | head -n 1)
+	case $uri in
+	mirror+file:*) head -n 1 "${uri#mirror+file:}" | cut -f 1 ;;
+	*) echo "$uri" ;;
+	esac
+}
+
 # ---- clients ---------------------------------------------------------------
 # get [CURL-OPTION...] URL: sets $code, $head, $body.
 get() {

@@ -22,18 +22,6 @@ export CONTAINERS_CONF=$tmp/containers.conf
 base=docker.io/library/debian:bookworm-slim
 image=localhost/no-downtime-service:test
 
-# The first mirror that this machine's own packages come from.
-mirror() {
-	local uri
-	uri=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[.*\] \)\?\([^ ]*\).*/\2/p' \
-	    /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources \
-	    2>/dev/null | head -n 1)
-	case $uri in
-	mirror+file:*) head -n 1 "${uri#mirror+file:}" | cut -f 1 ;;
-	*) echo "$uri" ;;
-	esac
-}
-
 # The base image, from wherever it is nearest: here, a registry, or made of
 # this machine's packages.
 base_begin() {

@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2119,SC2317
+#
+# The Debian packages: they are built from what a release holds, lintian finds
+# nothing to blame, they install where no systemd runs, an upgrade under load
+# takes over in place, and a purge leaves nothing.  All of it in a root of its
+# own, which takes root to make.
+. "${srcdir:-.}/tests/e2e/lib.sh"
+need jq dpkg-buildpackage dh lintian debootstrap "${MAKE:-make}"
+[ "$(id -u)" = 0 ] || skip_all "a root of its own is made by root alone"
+use_front
+prove=$(program nds-prove)
+root=$tmp/root
+trap 'umount "$root/proc" 2>/dev/null; clean_up' EXIT
+
+# ---- build; the root is made meanwhile
+debootstrap --variant=minbase --include=libcurl4,libfcgi0ldbl,libjansson4\
+,libmd0,lighttpd,systemd bookworm "$root" "$(mirror)" \
+    >"$tmp/debootstrap.log" 2>&1 &
+bootstrap=$!
+build() {
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL "${MAKE:-make}" -s \
+	    -C "$builddir" distdir distdir="$tmp/deb/source" &&
+	    cd "$tmp/deb/source" && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
+	    -u LD_LIBRARY_PATH DEB_BUILD_OPTIONS="nocheck parallel=2" \
+	    dpkg-buildpackage -us -uc -b
+}
+mkdir "$tmp/deb"
+(build) >"$tmp/build.log" 2>&1
+ok "the packages are built" test $? -eq 0
+cd "$tmp/deb" || exit
+version=$(sed -n 's/^AC_INIT.*\[\([0-9.]*\)\])$/\1/p' "$srcdir/configure.ac")
+for package in no-downtime-service libnds0 libnds-dev no-downtime-service-doc; do
+	is "$package is of this version" \
+	    "$(dpkg-deb -f "$package"_*.deb Version)" "$version"
+done
+is "lintian finds no error and no warning" \
+    "$(lintian --allow-root ./*.changes 2>&1 | grep '^[EW]:')" ""
+
+# ---- a later version: almost the same, and one that is broken.
+# later VERSION COMMAND...: which is run in what the package holds
+later() {
+	local to=$1
+	shift
+	dpkg-deb -R no-downtime-service_"$version"_*.deb "$tmp/deb/later" &&
+	    sed -i "s/^Version: .*/Version: $to/" later/DEBIAN/control &&
+	    (cd later && "$@") && dpkg-deb -b later "later-$to.deb" &&
+	    rm -r later
+}
+differ() { echo later >>usr/sbin/ndsd; }
+ok "later versions are made" \
+    eval 'later "$version+1" differ && later "$version+2" cp /bin/true usr/sbin/ndsd'
+
+# ---- install
+wait "$bootstrap"
+ok "there is a root" test $? -eq 0
+mount -t proc proc "$root/proc"
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
+everything() {
+	find "$root" -xdev \( -path '*/var/lib/dpkg' -o -path '*/var/log' -o \
+	    -path '*/var/cache' -o -path "$root/proc" -o -path "$root/tmp" \
+	    \) -prune -o ! -path '*/etc/*-' ! -name .pwd.lock -print | sort
+	cat "$root/etc/passwd" "$root/etc/group"
+}
+cp ./*.deb "$root/tmp"
+everything >"$tmp/before"
+inside sh -c "dpkg -i /tmp/libnds0_*.deb \
+    /tmp/no-downtime-service_${version}_*.deb" >"$tmp/install.log" 2>&1
+ok "they install where no systemd runs" test $? -eq 0
+is "with the users" "$(inside id -un nds) $(inside id -un nds-front)" \
+    "nds nds-front"
+ok "and the units" test -f "$root/lib/systemd/system/nds.service"
+
+# ---- an upgrade under load
+begin() {
+	spawn ndsd chroot "$root" env -i PATH=/usr/sbin:/usr/bin APP_USER=nds \
+	    APP_WORKERS=2 "APP_BIND_ADDRESS=$APP_BIND_ADDRESS" \
+	    APP_LOG_LEVEL=warn APP_DRAIN_MIN=0 APP_DRAIN_QUIET=100ms \
+	    ndsd --front=lighttpd
+	ndsd_pid=$pid
+	wait_until 10 gets 200 "$url/ready"
+}
+ctl() { inside ndsctl "$@"; }
+loaded() { # WHAT FILE
+	"$prove" --json -c 4 --new --rate 300 -d 2 \
+	    --during "chroot '$root' dpkg -i '/tmp/$2' >'$tmp/dpkg.log' 2>&1" \
+	    "$url/" >"$tmp/prove.log" 2>&1
+	rc=$?
+	is "$1 under load loses none of $(jq .whole.requests "$tmp/prove.log") requests" \
+	    "$rc $(jq -c '.whole.fates|with_entries(select(.value>0))|del(.answered)' \
+	    "$tmp/prove.log")" "0 {}"
+}
+ok "it serves from the package" begin
+main=$(field .pid)
+loaded "an upgrade" "later-$version+1.deb"
+is "dpkg is content" "$(inside dpkg-query -W -f '${Status} ${Version}' \
+    no-downtime-service)" "install ok installed $version+1"
+is "ndsd was upgraded in place" "$(field '"\(.pid) \(.supervisor.upgrades)"')" \
+    "$main 1"
+is "is the new one" "$(readlink "/proc/$main/exe")" "$root/usr/sbin/ndsd"
+is "and has started the workers anew" "$(field .generation)" 2
+loaded "one to an ndsd that does not work" "later-$version+2.deb"
+like "says that the version before serves on" "$(<"$tmp/dpkg.log")" \
+    'is no ndsd.*|the version before serves on'
+is "which it does" "$(field '"\(.pid) \(.supervisor.upgrades)"')" "$main 1"
+is "and dpkg is content" "$(inside dpkg-query -W -f '${Status}' \
+    no-downtime-service)" "install ok installed"
+
+# ---- away
+echo APP_WORKERS=3 >>"$root/etc/no-downtime-service/nds.env"
+inside dpkg -P no-downtime-service libnds0 >"$tmp/purge.log" 2>&1
+ok "they are purged" test $? -eq 0
+ok "what ran has ended" wait_end "$ndsd_pid" 10
+is "a purge leaves nothing" "$(everything | diff "$tmp/before" - 2>&1)" ""
+done_testing
