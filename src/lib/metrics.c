@@ -174,6 +174,10 @@ workers(const struct exposition *e, const struct report *r,
 	workers_state(e, s);
 	exposition_gauge(e, "nds_workers_wanted", r->pool->wanted,
 	    "Workers that the pool should have.");
+	exposition_gauge(e, "nds_workers_wanted_min", r->pool->wanted_min,
+	    "The fewest that it adapts to.");
+	exposition_gauge(e, "nds_workers_wanted_max", r->pool->wanted_max,
+	    "The most that it adapts to.");
 	exposition_gauge(e, "nds_workers_ready", r->pool->ready,
 	    "Workers that are ready.");
 	exposition_gauge(e, "nds_workers_stuck", r->pool->stuck,
