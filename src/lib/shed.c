@@ -60,6 +60,9 @@ struct shed {
 	struct delay delay;
 	struct sight sight;
 	int no_diag;	   /* the kernel does not tell the queue's length */
+	struct queue_list list; /* where no worker counts what it accepts */
+	int list_lost;		/* it is too long to be told */
+	uint64_t taken;		/* out of it, since ever */
 	int64_t look_ms;   /* when to look again */
 	int64_t finish_ms; /* leave by then; 0 = nobody has told us to */
 	uint64_t accepted; /* by us */
@@ -98,6 +101,23 @@ count_waiting(struct shed *s)
 			 "it is empty");
 	}
 	return (uint32_t)(length < 0 ? readable(s->role.listen_fd) : length);
+}
+
+/* The same where no worker tells what it takes: by who is not there any more. */
+static uint32_t
+count_listed(struct shed *s)
+{
+	uint32_t peer[QUEUE_PEERS];
+	int count = s->no_diag ? -1 : queue_peers(s->role.listen_fd, peer);
+
+	s->list_lost = count < 0;
+	if (count < 0) {
+		s->list.count = 0;
+		return count_waiting(s);
+	}
+	s->taken += queue_list_taken(&s->list, peer, (size_t)count);
+	s->sight.accepted = s->taken - s->accepted;
+	return (uint32_t)count;
 }
 
 /* Returns the workers that count what they accept: libnds's. */
@@ -145,14 +165,15 @@ look(struct shed *s)
 	struct pool_board *pool = s->role.pool;
 	struct sight *sight = &s->sight;
 	int workers = sum_workers(&s->role, sight);
-	uint32_t waiting = count_waiting(s);
+	uint32_t waiting = workers > 0 ? count_waiting(s) : count_listed(s);
+	int blind = s->no_diag || (workers == 0 && s->list_lost);
 
 	sight->now_ms = clock_ms();
 	queue_age_note(&s->age, sight->now_ms,
-	    s->no_diag ? 0 : sight->accepted + s->accepted, waiting);
+	    blind ? 0 : sight->accepted + s->accepted, waiting);
 	sight->head_ms = queue_age_head(&s->age, sight->now_ms);
 	sight->crowded |= waiting > 0;
-	sight->allowed_ms = allowed(s, s->no_diag || workers == 0);
+	sight->allowed_ms = allowed(s, blind);
 	atomic_store(&pool->queue_length, waiting);
 	atomic_store(&pool->queue_wait_ms,
 	    sight->head_ms < 0 ? 0 : sight->head_ms);

@@ -6,14 +6,13 @@
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static int
-diag_ask(int diag_fd, ino_t inode)
+diag_ask(int diag_fd, ino_t inode, uint32_t show)
 {
 	struct {
 		struct nlmsghdr header;
@@ -25,37 +24,37 @@ diag_ask(int diag_fd, ino_t inode)
 	    .ask = {.sdiag_family = AF_UNIX,
 		.udiag_states = (uint32_t)-1,
 		.udiag_ino = (uint32_t)inode,
-		.udiag_show = UDIAG_SHOW_RQLEN,
+		.udiag_show = show,
 		.udiag_cookie = {(uint32_t)-1, (uint32_t)-1}},
 	};
 
 	return send(diag_fd, &request, sizeof(request), 0) < 0 ? -1 : 0;
 }
 
+/* Copy that attribute of the answer out. Returns its bytes. */
 static int
-diag_length(struct nlmsghdr *header)
+diag_attribute(struct nlmsghdr *header, int type, void *to, size_t room)
 {
 	struct unix_diag_msg *msg = NLMSG_DATA(header);
 	struct rtattr *at = (struct rtattr *)(msg + 1);
 	int left = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof(*msg)));
-	struct unix_diag_rqlen queue;
 
 	for (; RTA_OK(at, left); at = RTA_NEXT(at, left)) {
-		if (at->rta_type != UNIX_DIAG_RQLEN)
+		if (at->rta_type != type || RTA_PAYLOAD(at) > room)
 			continue;
-		memcpy(&queue, RTA_DATA(at), sizeof(queue));
-		return (int)queue.udiag_rqueue;
+		memcpy(to, RTA_DATA(at), RTA_PAYLOAD(at));
+		return (int)RTA_PAYLOAD(at);
 	}
 	errno = ENODATA;
 	return -1;
 }
 
 static int
-diag_answer(int diag_fd)
+diag_answer(int diag_fd, int type, void *to, size_t room)
 {
 	union {
 		struct nlmsghdr header;
-		char room[1024];
+		char room[8192];
 	} answer;
 	ssize_t n = recv(diag_fd, &answer, sizeof(answer), 0);
 
@@ -66,14 +65,15 @@ diag_answer(int diag_fd)
 		errno = ENOENT;
 		return -1;
 	}
-	return diag_length(&answer.header);
+	return diag_attribute(&answer.header, type, to, room);
 }
 
-int
-queue_length(int listen_fd)
+/* Ask for one attribute of the listener. Returns its bytes or -1. */
+static int
+diag(int listen_fd, uint32_t show, int type, void *to, size_t room)
 {
 	struct stat st;
-	int diag_fd, length = -1;
+	int diag_fd, bytes = -1;
 
 	if (fstat(listen_fd, &st) < 0)
 		return -1;
@@ -81,8 +81,28 @@ queue_length(int listen_fd)
 	    NETLINK_SOCK_DIAG);
 	if (diag_fd < 0)
 		return -1;
-	if (diag_ask(diag_fd, st.st_ino) == 0)
-		length = diag_answer(diag_fd);
+	if (diag_ask(diag_fd, st.st_ino, show) == 0)
+		bytes = diag_answer(diag_fd, type, to, room);
 	close(diag_fd);
-	return length;
+	return bytes;
+}
+
+int
+queue_length(int listen_fd)
+{
+	struct unix_diag_rqlen queue;
+
+	if (diag(listen_fd, UDIAG_SHOW_RQLEN, UNIX_DIAG_RQLEN, &queue,
+		sizeof(queue)) < 0)
+		return -1;
+	return (int)queue.udiag_rqueue;
+}
+
+int
+queue_peers(int listen_fd, uint32_t peer[QUEUE_PEERS])
+{
+	int bytes = diag(listen_fd, UDIAG_SHOW_ICONS, UNIX_DIAG_ICONS, peer,
+	    QUEUE_PEERS * sizeof(peer[0]));
+
+	return bytes < 0 ? -1 : bytes / (int)sizeof(peer[0]);
 }

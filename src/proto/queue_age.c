@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/queue_age.h"
 
+#include <string.h>
+
 static struct queue_sample *
 at(struct queue_age *q, size_t i)
 {
@@ -69,4 +71,31 @@ int64_t
 queue_age_head(const struct queue_age *q, int64_t now_ms)
 {
 	return q->count == 0 ? -1 : now_ms - q->sample[q->first].ms;
+}
+
+/* Where the first in the new list who still is somebody stood before, less
+ * those in front of him. */
+static size_t
+list_shift(const struct queue_list *list, const uint32_t *peer, size_t count)
+{
+	size_t j = 0;
+
+	while (j < count && peer[j] == 0)
+		j++;
+	if (j == count) /* none, or all have hung up */
+		return list->count > count ? list->count - count : 0;
+	for (size_t i = j; i < list->count; i++)
+		if (list->peer[i] == peer[j])
+			return i - j;
+	return list->count;
+}
+
+size_t
+queue_list_taken(struct queue_list *list, const uint32_t *peer, size_t count)
+{
+	size_t taken = list_shift(list, peer, count);
+
+	memcpy(list->peer, peer, count * sizeof(peer[0]));
+	list->count = count;
+	return taken;
 }

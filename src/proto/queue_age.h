@@ -15,12 +15,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/queue.h"
+
 #define QUEUE_SAMPLES 1024 /* even */
 #define QUEUE_PRECISION 32 /* a wait is known to this part of it */
 
 struct queue_sample {
 	int64_t ms;
 	uint64_t arrived; /* connections that had arrived by then, ever */
+};
+
+/* Who waited at the last look; zero it to begin. */
+struct queue_list {
+	size_t count;
+	uint32_t peer[QUEUE_PEERS];
 };
 
 /* Zero it to begin. */
@@ -39,5 +47,12 @@ void queue_age_note(struct queue_age *q, int64_t now_ms, uint64_t accepted,
  * two samples or, where there are too many to keep, to 1/QUEUE_PRECISION of it;
  * -1 when nobody waited at the last sample. */
 int64_t queue_age_head(const struct queue_age *q, int64_t now_ms);
+
+/* So many of those who waited at the last look have been taken: what stands in
+ * for the count of accepts where nobody counts them. Who came and was taken
+ * between two looks is not seen.  The new list (as of queue_peers()) is kept
+ * for the next time. */
+size_t queue_list_taken(struct queue_list *list, const uint32_t *peer,
+    size_t count);
 
 #endif

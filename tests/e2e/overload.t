@@ -215,7 +215,7 @@ like "that refuses by them" "$answer" '^header Retry-After: (3[0-9]|[45][0-9]|60
 flights_end
 stop_is 0 "it stops"
 
-# ---- programs without libnds: "not empty since" is what is known of the queue
+# ---- programs without libnds: who is not in the queue any more was taken
 ndsd_start -- "$(program tests/peer/stock-responder)"
 before=$(workers)
 flights 6 --path /slow --query ms=700
@@ -227,6 +227,15 @@ is "and everybody is answered" "$(sed -n 's/^whole //p' "$tmp/flights")" 6
 ok "it serves" asks 200 "$app"
 is "hazard 12: its worker is the same" "$(workers)" "$before"
 stop_is 0 "it stops"
+export APP_QUEUE_TARGET=250ms # they wait 80 ms each, and always somebody does
+ndsd_start -- "$(program tests/peer/stock-responder)"
+ctl scale 1 >/dev/null
+peer --many 5 --repeat 60 --path /busy --query ms=20 --timeout 20000 "$app" \
+    >"$tmp/busy"
+is "nobody is refused by one that is always busy, and quick" \
+    "$(sed -n 's/^status //p' "$tmp/busy")" "200 300"
+stop_is 0 "it stops"
+export APP_QUEUE_TARGET=50ms
 
 # ---- hazard 21: no sock_diag
 if "$(program tests/peer/no-netlink)" true; then

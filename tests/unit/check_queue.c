@@ -239,6 +239,23 @@ START_TEST(retry_after_is_told_and_at_most_twice_that)
 }
 END_TEST
 
+START_TEST(who_has_left_the_queue_was_taken)
+{
+	static const uint32_t first[] = {7, 8, 9}, then[] = {9, 10},
+	    gone[] = {0, 10, 11}, others[] = {20, 21}, nobody[] = {0};
+	struct queue_list list = {0};
+
+	ck_assert_uint_eq(queue_list_taken(&list, first, 3), 0);
+	ck_assert_uint_eq(queue_list_taken(&list, first, 3), 0);
+	ck_assert_uint_eq(queue_list_taken(&list, then, 2), 2);
+	/* 9 has hung up, and waits all the same */
+	ck_assert_uint_eq(queue_list_taken(&list, gone, 3), 0);
+	ck_assert_uint_eq(queue_list_taken(&list, others, 2), 3);
+	ck_assert_uint_eq(queue_list_taken(&list, nobody, 1), 1);
+	ck_assert_uint_eq(queue_list_taken(&list, nobody, 0), 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -255,6 +272,7 @@ main(void)
 	tcase_add_test(tc,
 	    accepts_that_nobody_counted_are_forgotten_with_the_queue);
 	tcase_add_test(tc, an_hour_without_service_is_known_to_a_part_of_it);
+	tcase_add_test(tc, who_has_left_the_queue_was_taken);
 	tcase_add_test(tc, a_burst_may_wait_for_the_timeout);
 	tcase_add_test(tc, a_queue_that_stands_may_wait_for_the_target);
 	tcase_add_test(tc,
