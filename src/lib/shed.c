@@ -103,7 +103,7 @@ count_waiting(struct shed *s)
 	return (uint32_t)(length < 0 ? readable(s->role.listen_fd) : length);
 }
 
-/* The same where no worker tells what it takes: by who is not there any more. */
+/* The same where no worker tells what it takes: by who has left. */
 static uint32_t
 count_listed(struct shed *s)
 {

@@ -305,6 +305,11 @@ helper_dead(struct helper *h, int status, int64_t now_ms)
 		front_failed(h);
 		return;
 	}
+	if (h->again && status == 0) { /* as it was told */
+		h->again = 0;
+		r->retry_ms = now_ms;
+		return;
+	}
 	r->failures = young ? r->failures + 1 : 0;
 	r->retry_ms = now_ms + pool_retry_ms(r->failures);
 	log_warnx("%s (pid %d) %s %d, next start in %lldms", h->process.name,
@@ -348,6 +353,7 @@ helper_again(struct helper *h)
 
 	helper_stop(h);
 	h->wanted = wanted;
+	h->again = record(h)->pid > 0;
 }
 
 void

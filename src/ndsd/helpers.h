@@ -18,6 +18,7 @@ struct helper {
 	enum state_helper which;
 	struct process process;
 	int wanted;	/* should run now */
+	int again;	/* was told to end, for another to begin */
 	int was_up;	/* has lived for HELPER_UP_MS */
 	struct watch alive; /* pidfd of one that may be nobody's child */
 };
