@@ -448,13 +448,15 @@ int
 main(void)
 {
 	Suite *s = suite_create("metrics");
-	TCase *t = tcase_create("metrics");
+	TCase *t = tcase_create("metrics"), *steps = tcase_create("steps");
 	SRunner *runner;
 	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 120);
-	tcase_add_test(t,
+	tcase_add_checked_fixture(steps, setup, teardown);
+	tcase_set_timeout(steps, 120);
+	tcase_set_tags(steps, "long");
+	tcase_add_test(steps,
 	    counters_move_together_whatever_instruction_a_worker_dies_at);
 	tcase_add_test(t, a_request_is_counted_once);
 	tcase_add_test(t,
@@ -469,6 +471,7 @@ main(void)
 	tcase_add_test(t, sixty_four_workers_and_twenty_routes_stay_small);
 	tcase_add_test(t, a_process_is_asked_what_it_takes);
 	suite_add_tcase(s, t);
+	suite_add_tcase(s, steps);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
