@@ -122,7 +122,7 @@ nds_histogram(struct nds_app *app, const char *name, const char *help,
 
 	if (m == NULL)
 		return NULL;
-	for (i = 0; edges != NULL && i < count && i < BOOKS_EDGES; i++) {
+	for (i = 0; edges != NULL && count <= BOOKS_EDGES && i < count; i++) {
 		if (!isfinite(edges[i]) || (i > 0 && edges[i] <= edges[i - 1]))
 			break;
 		m->what.edge[i] = edges[i];

@@ -68,6 +68,7 @@ stop_is 0 "it stops"
 # ---- longer than a start may take: it must not be the first that a new worker
 # sees, or the start would end at its deadline, and the request with it
 export APP_WORKERS=3 APP_START_TIMEOUT=1 APP_SHUTDOWN_TIMEOUT=2m
+export APP_REQUEST_TIMEOUT=20
 export APP_QUEUE_TIMEOUT=1m APP_QUEUE_TARGET=1m # who waits is not refused
 ndsd_start
 peer --many 8 --repeat 2 --path /_diag/work --query ms=3000 \
