@@ -100,7 +100,15 @@ mark
 ok "the pulse goes on" wait_until 5 said WATCHDOG=1
 
 # ---- all of it is killed
-everyone() { ours | grep -vx "$manager_pid"; }
+everyone() { # 1 when there is nobody
+	local p none=1
+	for p in $(ours); do
+		[ "$p" = "$manager_pid" ] && continue
+		echo "$p"
+		none=0
+	done
+	return "$none"
+}
 kill_everyone() {
 	mark
 	while everyone >"$tmp/everyone"; do

@@ -41,7 +41,8 @@ pod_begin() {
 	mkdir -p "$tmp/$name"
 	chown 10001:10001 "$tmp/$name"
 	local shared=(-v "$tmp/$name:/run/nds" -v "$tmp/settings:/etc/nds/settings:ro"
-		-e "APP_BIND_ADDRESS=${address[$name]}")
+		-e "APP_BIND_ADDRESS=${address[$name]}"
+		-e NDS_FRONT_SETTINGS=/etc/nds/settings)
 	container "$name-pool" "${shared[@]}" -- ndsd -f /etc/nds/settings
 	wait_until 10 inside "$name-pool" ndsctl probe startup || return 1
 	container "$name-front" "${shared[@]}" -- \
@@ -139,6 +140,16 @@ pod=${live[0]}
 ok "a changed ConfigMap is taken by ndsctl reload" inside "$pod-pool" ndsctl reload
 is "and is in force" "$(inside "$pod-pool" ndsctl status --json |
     jq '[.workers[]|select(.state!="starting")]|length')" 6
+body_of() { # KB: the status of a POST of that size
+	head -c $(($1 * 1024)) /dev/zero | curl -s -o /dev/null -w '%{http_code}' \
+	    --data-binary @- "http://${address[$pod]}/_diag/echo"
+}
+is "a body beyond the default limit is refused" "$(body_of 1500)" 413
+echo APP_MAX_BODY=2m >>"$tmp/settings"
+inside "$pod-pool" ndsctl reload >>"$tmp/podman.log" 2>&1
+inside "$pod-front" sh -c 'kill -USR1 1'
+body_passes() { [ "$(body_of 1500)" = 200 ]; }
+ok "until both containers have read another one" wait_until 5 body_passes
 echo APP_WORKERS=lots >>"$tmp/settings"
 ok "a wrong one is refused" not inside "$pod-pool" ndsctl reload
 ok "and the pod stays ready" pod_ready "$pod"
