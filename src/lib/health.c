@@ -18,6 +18,7 @@
 #include "lib/app.h"
 #include "lib/clients.h"
 #include "lib/given.h"
+#include "lib/history.h"
 #include "lib/place.h"
 #include "lib/probe_answer.h"
 #include "lib/role.h"
@@ -35,6 +36,7 @@ struct health {
 	int orphaned;	   /* ndsd is gone: serve until another has come */
 	struct place place;
 	struct report report;
+	struct history history;
 	struct clients clients;
 };
 
@@ -128,8 +130,10 @@ patience(struct health *h)
 
 	if (h->finish_ms != 0 && (next == 0 || h->finish_ms < next))
 		next = h->finish_ms;
-	wait = next == 0 ? -1 : clock_left(next, INT_MAX);
-	return h->orphaned && (wait < 0 || wait > LOOK_MS) ? LOOK_MS : wait;
+	if (next == 0 || h->history.next_ms < next)
+		next = h->history.next_ms;
+	wait = clock_left(next, INT_MAX);
+	return h->orphaned && wait > LOOK_MS ? LOOK_MS : wait;
 }
 
 static void
@@ -139,6 +143,8 @@ serve(struct health *h)
 	int count;
 
 	while (!is_done(h)) {
+		h->report.now_ms = clock_ms();
+		history_look(&h->history, &h->report);
 		count = epoll_pwait(h->clients.epoll_fd, events, 64,
 		    patience(h), role_mask());
 		for (int i = 0; i < count; i++)
@@ -183,6 +189,7 @@ health_open(struct health *h, const struct nds_app *app,
 		return error_sys(err, "cannot use the listener");
 	h->report.pool = r->pool;
 	h->report.slot = r->slot;
+	h->report.history = &h->history;
 	c->name = "health";
 	c->peer_ms = PEER_MS;
 	c->answer = health_answer;

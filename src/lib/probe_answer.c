@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The health socket's HTTP: five paths, GET and HEAD. */
+/* The health socket's HTTP: a few paths, GET and HEAD. */
 #include "lib/probe_answer.h"
 
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "lib/ask.h"
 #include "lib/exposition.h"
+#include "lib/status_page.h"
 
 /* Takes the reference. */
 static void
@@ -57,9 +58,9 @@ answer_path(struct ask_answer *a, const struct report *r, const struct ask *ask)
 			answer_json(a, status, "application/json", body);
 			return;
 		}
-	if (strcmp(ask->path, "/status") == 0) {
-		answer_json(a, 200, "application/json", report_status(r));
-	} else if (strcmp(ask->path, "/metrics") == 0) {
+	if (status_page(a, r, ask))
+		return;
+	if (strcmp(ask->path, "/metrics") == 0) {
 		answer_metrics(a, r, ask);
 	} else {
 		answer_problem(a, 404, ask, "here are /live, /ready, /startup, "

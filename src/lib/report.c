@@ -227,6 +227,16 @@ report_ready(const struct report *r, json_t **body)
 
 /* ---- status -------------------------------------------------------------- */
 
+static const char *
+worker_word(const struct slot *s)
+{
+	if (s->place == SLOT_STARTING)
+		return "starting";
+	if (s->place == SLOT_RETIRING)
+		return "retiring";
+	return s->started_ms == 0 ? "idle" : "busy";
+}
+
 static json_t *
 worker_entry(const struct report *r, const struct slot *s)
 {
@@ -236,7 +246,7 @@ worker_entry(const struct report *r, const struct slot *s)
 	return json_pack("{s:I, s:I, s:I, s:s, s:I, s:I}",
 	    "slot", (json_int_t)s->number, "pid", (json_int_t)s->worker_pid,
 	    "generation", (json_int_t)s->generation,
-	    "state", started == 0 ? "idle" : "busy",
+	    "state", worker_word(s),
 	    "requests", (json_int_t)s->count.requests,
 	    "request_ms", (json_int_t)(request_ms < 0 ? 0 : request_ms));
 }

@@ -16,11 +16,14 @@
 
 #define REPORT_HEARTBEAT_MS 15000 /* a supervisor restarts well within */
 
+struct history;
+
 struct report {
 	const struct pool_board *pool;
 	const struct slot *const *slot; /* BOARD_SLOTS_MAX; NULL = not known */
 	int64_t now_ms;
 	struct shared shared; /* no areas: not known */
+	const struct history *history; /* of the pool, NULL = none */
 };
 
 /* The counters of all slots added up. */

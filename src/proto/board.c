@@ -28,6 +28,7 @@ struct checked {
 	size_t bytes; /* of the segment */
 	uint32_t ring_at, ring_bytes;
 	uint32_t books_at; /* 0 = none */
+	uint32_t capture_at, capture_bytes;
 };
 
 static size_t
@@ -186,11 +187,13 @@ slot_wrong(const struct slot *s, struct checked *checked)
 	checked->ring_bytes = s->ring_bytes;
 	checked->books_at = s->books_bytes < sizeof(struct books) ? 0 :
 	    s->books_at;
+	checked->capture_at = s->capture_at;
+	checked->capture_bytes = s->capture_bytes;
 	if (s->magic != SLOT_MAGIC)
 		return "it is no slot";
 	if (s->version < SLOT_VERSION || s->bytes != whole)
 		return "its version or size is wrong";
-	if (!inside(s->capture_at, s->capture_bytes, whole) ||
+	if (!inside(checked->capture_at, checked->capture_bytes, whole) ||
 	    !inside(s->answer_at, s->answer_bytes, whole) ||
 	    !inside(checked->ring_at, checked->ring_bytes, whole) ||
 	    (checked->books_at != 0 &&
@@ -262,6 +265,15 @@ board_books(const struct slot *s)
 	uint32_t at = checked_of(s)->books_at;
 
 	return at == 0 ? NULL : (struct books *)((uintptr_t)s + at);
+}
+
+const uint8_t *
+board_capture(const struct slot *s, uint32_t *bytes)
+{
+	const struct checked *checked = checked_of(s);
+
+	*bytes = checked->capture_bytes;
+	return (const uint8_t *)((uintptr_t)s + checked->capture_at);
 }
 
 int

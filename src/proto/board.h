@@ -310,6 +310,9 @@ struct books;
 /* The books of a mapped slot, likewise; NULL when it has none. */
 struct books *board_books(const struct slot *s);
 
+/* The capture likewise, for who only looks at it. */
+const uint8_t *board_capture(const struct slot *s, uint32_t *bytes);
+
 /* The histogram's bucket for a duration. */
 int board_latency_bucket(int64_t us);
 

@@ -27,7 +27,7 @@ only() {
 	shift
 	may=$(echo "$*" | tr ' ' '|')
 	[ -n "$(includes "$from")" ] || return 1
-	ours "$from" | grep -vE ":\"($may)/[a-z_]+\.h\"" | sed 's/$/ points the wrong way/'
+	ours "$from" | grep -vE ":\"($may)/[a-z_]+\.(h|inc)\"" | sed 's/$/ points the wrong way/'
 }
 
 # public DIR: nothing of ours but nds.h and headers beside the file.
