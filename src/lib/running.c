@@ -69,7 +69,8 @@ running_entry(const struct running *at, int64_t now_ms)
 	    "s:I}", "slot", (json_int_t)s->number,
 	    "pid", (json_int_t)atomic_load(&s->worker_pid), "request_id", id,
 	    "age_ms", (json_int_t)(now_ms - at->started_ms),
-	    "left_ms", (json_int_t)(deadline_ms == 0 ? 0 : deadline_ms - now_ms),
+	    "left_ms",
+	    (json_int_t)(deadline_ms == 0 ? 0 : deadline_ms - now_ms),
 	    "tries", (json_int_t)atomic_load(&s->tries)));
 	if (atomic_load(&s->started_ms) == at->started_ms)
 		return entry;

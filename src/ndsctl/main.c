@@ -11,22 +11,18 @@
 
 #include "base/near.h"
 #include "base/num.h"
+#include "ndsctl/command.h"
+#include "ndsctl/logs.h"
 #include "ndsctl/probe.h"
+#include "ndsctl/requests.h"
 #include "ndsctl/table.h"
 #include "ndsctl/term.h"
+#include "ndsctl/top.h"
 #include "proto/control.h"
 #include "proto/exit.h"
 
-#define ANSWER_MS 5000 /* for what ndsd answers at once */
 #define RUNTIME_DIR "/run/nds"
 #define WORKERS_MAX 512
-
-struct command {
-	const char *dir;  /* APP_RUNTIME_DIR */
-	const char *verb;
-	int argc;	  /* of what follows the verb */
-	char **argv;
-};
 
 struct verb {
 	const char *name, *args, *summary, *help;
@@ -34,18 +30,6 @@ struct verb {
 };
 
 /* ---- what every verb needs ----------------------------------------------- */
-
-static int
-usage_wrong(const struct command *c, const char *what, const char *arg)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "%s", arg);
-	fprintf(stderr, "ndsctl: %s: %s%s%s%s; try `ndsctl %s --help`\n",
-	    c->verb, what, *arg == '\0' ? "" : " '", term_safe(text),
-	    *arg == '\0' ? "" : "'", c->verb);
-	return EXIT_USAGE;
-}
 
 /* At most one flag, which may be there or not. Returns -1 when something else
  * is. */
@@ -59,29 +43,11 @@ has_flag(const struct command *c, const char *flag)
 	return -1;
 }
 
-/* Ask ndsd; what went wrong is told. Returns the exit status. */
-static int
-call(const struct command *c, const char *arg, int timeout_ms, json_t **data)
-{
-	const char *args[] = {arg, NULL};
-	struct control_request request = {.runtime_dir = c->dir,
-	    .verb = c->verb, .args = args, .timeout_ms = timeout_ms,
-	    .progress = term_progress};
-	struct nds_error err = {""};
-	int result = control_call(&request, data, &err);
-
-	term_progress_end();
-	if (result == 0)
-		return EXIT_DONE;
-	fprintf(stderr, "ndsctl: %s: %s\n", c->verb, term_safe(err.text));
-	return result < 0 ? EXIT_NO_SUPERVISOR : EXIT_REFUSED;
-}
-
 static int
 call_and_say(const struct command *c, const char *arg, int timeout_ms,
     const char *done)
 {
-	int status = call(c, arg, timeout_ms, NULL);
+	int status = command_call(c, arg, timeout_ms, NULL);
 
 	if (status == EXIT_DONE)
 		puts(done);
@@ -97,8 +63,8 @@ run_status(const struct command *c)
 	json_t *data = NULL;
 
 	if (as_json < 0)
-		return usage_wrong(c, "unknown argument", c->argv[0]);
-	status = call(c, NULL, ANSWER_MS, &data);
+		return command_wrong(c, "unknown argument", c->argv[0]);
+	status = command_call(c, NULL, COMMAND_ANSWER_MS, &data);
 	if (status != EXIT_DONE)
 		return status;
 	if (!json_is_object(data)) {
@@ -120,10 +86,10 @@ run_drain(const struct command *c)
 	int wait = has_flag(c, "--wait");
 
 	if (wait < 0)
-		return usage_wrong(c, "unknown argument", c->argv[0]);
+		return command_wrong(c, "unknown argument", c->argv[0]);
 	if (wait)
 		return call_and_say(c, "--wait", 0, "drained");
-	return call_and_say(c, NULL, ANSWER_MS, "draining");
+	return call_and_say(c, NULL, COMMAND_ANSWER_MS, "draining");
 }
 
 static int
@@ -133,7 +99,7 @@ run_reload(const struct command *c)
 	uint64_t random;
 
 	if (has_flag(c, NULL) < 0)
-		return usage_wrong(c, "unknown argument", c->argv[0]);
+		return command_wrong(c, "unknown argument", c->argv[0]);
 	if (getrandom(&random, sizeof(random), 0) == sizeof(random))
 		snprintf(token, sizeof(token), "%016" PRIx64, random);
 	return call_and_say(c, token, 0, "reloaded");
@@ -143,7 +109,7 @@ static int
 run_upgrade(const struct command *c)
 {
 	if (has_flag(c, NULL) < 0)
-		return usage_wrong(c, "unknown argument", c->argv[0]);
+		return command_wrong(c, "unknown argument", c->argv[0]);
 	return call_and_say(c, NULL, 0, "upgraded");
 }
 
@@ -151,15 +117,15 @@ static int
 run_undrain(const struct command *c)
 {
 	if (has_flag(c, NULL) < 0)
-		return usage_wrong(c, "unknown argument", c->argv[0]);
-	return call_and_say(c, NULL, ANSWER_MS, "ready again");
+		return command_wrong(c, "unknown argument", c->argv[0]);
+	return call_and_say(c, NULL, COMMAND_ANSWER_MS, "ready again");
 }
 
 static int
 run_stop(const struct command *c)
 {
 	if (has_flag(c, NULL) < 0)
-		return usage_wrong(c, "unknown argument", c->argv[0]);
+		return command_wrong(c, "unknown argument", c->argv[0]);
 	return call_and_say(c, NULL, 0, "stopped");
 }
 
@@ -170,9 +136,9 @@ run_scale(const struct command *c)
 	int64_t workers;
 
 	if (c->argc != 1)
-		return usage_wrong(c, "say how many workers", "");
+		return command_wrong(c, "say how many workers", "");
 	if (num_whole(c->argv[0], 1, WORKERS_MAX, &workers) < 0)
-		return usage_wrong(c, "not a number from 1 to 512:",
+		return command_wrong(c, "not a number from 1 to 512:",
 		    c->argv[0]);
 	snprintf(done, sizeof(done), "%s worker%s", c->argv[0],
 	    workers == 1 ? "" : "s");
@@ -189,13 +155,14 @@ run_probe(const struct command *c)
 	int status;
 
 	if (c->argc != 1)
-		return usage_wrong(c, "say which: live, ready or startup", "");
+		return command_wrong(c, "say which: live, ready or startup",
+		    "");
 	for (size_t i = 0; i < 3; i++)
 		if (strcmp(c->argv[0], names[i]) == 0)
 			snprintf(path, sizeof(path), "/%s", names[i]);
 	if (path[0] == '\0')
-		return usage_wrong(c, "there are live, ready and startup, not",
-		    c->argv[0]);
+		return command_wrong(c,
+		    "there are live, ready and startup, not", c->argv[0]);
 	status = probe_get(c->dir, path, body, sizeof(body), &err);
 	if (status <= 0) {
 		fprintf(stderr, "ndsctl: probe: %s\n", term_safe(err.text));
@@ -214,10 +181,10 @@ run_version(const struct command *c)
 	int status;
 
 	if (has_flag(c, NULL) < 0)
-		return usage_wrong(c, "unknown argument", c->argv[0]);
+		return command_wrong(c, "unknown argument", c->argv[0]);
 	printf("ndsctl %s\n", NDS_VERSION);
 	fflush(stdout);
-	status = call(c, NULL, ANSWER_MS, &data);
+	status = command_call(c, NULL, COMMAND_ANSWER_MS, &data);
 	text = json_string_value(json_object_get(data, "version"));
 	snprintf(version, sizeof(version), "%s", text == NULL ? "-" : text);
 	if (status == EXIT_DONE)
@@ -252,6 +219,18 @@ static const struct verb verbs[] = {
 	{"scale", "N", "have N workers",
 	    "Returns when N workers (1 to 512) are ready.  Surplus ones\n"
 	    "finish what they have in hand.", run_scale},
+	{"top", "[--once]", "watch workers, requests and events",
+	    "Redraws once a second.  Keys: a age, r requests, s slot: the\n"
+	    "order of workers; q quits.  --once prints it once, in plain\n"
+	    "lines.", top_run},
+	{"requests", "[--json]", "show the requests under way",
+	    "The oldest first, with the worker that has them.",
+	    requests_run},
+	{"logs", "[OPTION...]", "show the last lines of the log",
+	    "  -f              go on with what comes\n"
+	    "  --level LEVEL   from that level on: debug, info, warn, error\n"
+	    "  --request ID    of that request\n"
+	    "  --trace ID      of that trace", logs_run},
 	{"probe", "live|ready|startup", "ask a probe on the health socket",
 	    "Prints the answer.  The exit status is 0 for 200, 1 for any\n"
 	    "other answer or none within 5 s, 3 when nobody listens.",

@@ -16,7 +16,7 @@
 #include "proto/wire.h"
 
 #define PROBE_MS 5000
-#define ANSWER_BYTES 65536
+#define ANSWER_BYTES PROBE_BYTES
 
 static int
 ask(int fd, const char *path, struct nds_error *err)

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+#define PROBE_BYTES (1 << 20) /* of an answer */
+
 /* GET path from runtime_dir/health.sock within 5 s; the body goes to body,
  * terminated, cut at bytes - 1.  Returns the HTTP status, 0 when nobody
  * listens there, -1 when there is no whole answer; err says why. */

@@ -205,6 +205,47 @@ verb_stop(struct control_client *c, const char *arg)
 	c->wait = CONTROL_STOPPED;
 }
 
+/* What is not UTF-8 (a foreign program's line) is shown as far as it is
+ * ASCII; a NUL would end the text. */
+static json_t *
+text_json(char *text, size_t bytes)
+{
+	json_t *value;
+
+	for (size_t i = 0; i < bytes; i++)
+		if (text[i] == '\0')
+			text[i] = '?';
+	value = json_stringn(text, bytes);
+	for (size_t i = 0; value == NULL && i < bytes; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			text[i] = '?';
+	return value != NULL ? value : json_stringn(text, bytes);
+}
+
+/* Lines behind "BORN:POSITION": a position counts with the supervisor that
+ * gave it, and else as the first. */
+static void
+verb_logs(struct control_client *c, const char *arg)
+{
+	const struct supervisor *sup = c->sup;
+	char *text = malloc(LOGS_KEPT), *colon;
+	uint64_t position = 0;
+	size_t bytes;
+
+	if (text == NULL) {
+		control_refuse(c, "no memory");
+		return;
+	}
+	if (arg != NULL && strtoll(arg, &colon, 10) == sup->born_ms &&
+	    *colon == ':')
+		position = strtoull(colon + 1, NULL, 10);
+	bytes = logs_since(&sup->logs, position, text);
+	control_ok(c, json_pack("{s:I,s:I,s:o}", "born",
+	    (json_int_t)sup->born_ms, "next", (json_int_t)sup->logs.seen,
+	    "text", text_json(text, bytes)));
+	free(text);
+}
+
 static const struct {
 	const char *name;
 	verb_run run;
@@ -216,6 +257,7 @@ static const struct {
     {"drain", verb_drain},
     {"undrain", verb_undrain},
     {"scale", verb_scale},
+    {"logs", verb_logs},
     {"stop", verb_stop},
 };
 

@@ -41,10 +41,37 @@ count_lines(const char *text, size_t bytes)
 }
 
 static void
+keep(struct logs *logs, const char *lines, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		logs->kept[logs->seen++ % LOGS_KEPT] = lines[i];
+}
+
+size_t
+logs_since(const struct logs *logs, uint64_t position, char out[LOGS_KEPT])
+{
+	size_t bytes = 0;
+	char c;
+
+	if (position > logs->seen)
+		position = 0;
+	if (logs->seen - position > LOGS_KEPT) {
+		position = logs->seen - LOGS_KEPT;
+		do /* the first line has lost its begin */
+			c = logs->kept[position++ % LOGS_KEPT];
+		while (c != '\n' && position < logs->seen);
+	}
+	while (position < logs->seen)
+		out[bytes++] = logs->kept[position++ % LOGS_KEPT];
+	return bytes;
+}
+
+static void
 logs_append(const char *line, size_t bytes, void *arg)
 {
 	struct logs *logs = arg;
 
+	keep(logs, line, bytes);
 	if (room(logs) < bytes && logs->begin > 0)
 		make_room(logs);
 	if (room(logs) < bytes) {
@@ -123,6 +150,7 @@ logs_collect(struct logs *logs, struct slot *slot)
 		n = ring_read(slot, logs->text + logs->end, room(logs));
 		if (n == 0)
 			return;
+		keep(logs, logs->text + logs->end, n);
 		logs->end += n;
 	}
 }

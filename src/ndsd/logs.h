@@ -17,6 +17,7 @@
 #include "proto/settings.h"
 
 #define LOGS_BYTES (1u << 20)
+#define LOGS_KEPT (256u << 10) /* of the last lines, for who asks */
 
 struct logs {
 	struct loop *loop;
@@ -24,6 +25,8 @@ struct logs {
 	_Atomic uint64_t *dropped; /* lines, counted there */
 	size_t begin, end; /* of what waits in text */
 	char text[LOGS_BYTES];
+	uint64_t seen; /* bytes so far; the last of them are in kept */
+	char kept[LOGS_KEPT];
 };
 
 void logs_open(struct logs *logs, struct loop *loop,
@@ -35,6 +38,12 @@ void logs_format(struct logs *logs, const struct settings *s);
 
 /* Empty a slot's ring. */
 void logs_collect(struct logs *logs, struct slot *slot);
+
+/* Copy the lines behind a position (0 = the first) out, as far as they are
+ * still kept, written or not.  Returns how many bytes; the next position is
+ * logs->seen. */
+size_t logs_since(const struct logs *logs, uint64_t position,
+    char out[LOGS_KEPT]);
 
 /* Write what can be written now. */
 void logs_flush(struct logs *logs);

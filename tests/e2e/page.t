@@ -143,7 +143,7 @@ is "all the while nothing was lost" "$lost" 0
 # ---- how it looks: written for people, measured for us
 for look in "1120 light" "1120 dark" "390 light" "390 dark"; do
 	browse shot "$tmp/status-${look// /-}.png" "${look% *}" "${look#* }"
-	browse eval 'document.documentElement.scrollWidth <= innerWidth'
+	browse eval '[document.documentElement, ...document.querySelectorAll("section, .tiles div, #workers li")].every((e) => e.scrollWidth <= e.clientWidth) && document.documentElement.scrollWidth <= '"${look% *}"
 	is "$look: nothing sticks out" "$said" true
 done
 browse errors
@@ -154,5 +154,5 @@ stop_is 0 "it stops with status 0"
 shows "the page says that nobody answers" \
     "$(words state) === 'no answer' && !document.getElementById('away').hidden"
 browse shot "$tmp/status-away.png" 1120 light
-exec {BROWSER[1]}>&-
+browse quit
 done_testing

@@ -7,6 +7,7 @@
 #	eval EXPRESSION       its value
 #	wait MS EXPRESSION    true once it holds, false when it does not in time
 #	shot FILE WIDTH light|dark    a picture of the whole page
+#	quit
 #	errors                what the console, exceptions and the CSP have said
 import base64
 import json
@@ -119,6 +120,8 @@ def main():
             said = b.wait(10000, "document.readyState === 'complete'")
         elif verb == "eval":
             said = b.evaluate(rest)
+        elif verb == "quit":
+            break
         elif verb == "wait":
             ms, _, expression = rest.partition(" ")
             said = b.wait(int(ms), expression)

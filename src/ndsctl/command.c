@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndsctl/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ndsctl/probe.h"
+#include "ndsctl/term.h"
+#include "proto/control.h"
+#include "proto/exit.h"
+
+int
+command_wrong(const struct command *c, const char *what, const char *arg)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s", arg);
+	fprintf(stderr, "ndsctl: %s: %s%s%s%s; try `ndsctl %s --help`\n",
+	    c->verb, what, *arg == '\0' ? "" : " '", term_safe(text),
+	    *arg == '\0' ? "" : "'", c->verb);
+	return EXIT_USAGE;
+}
+
+int
+command_call(const struct command *c, const char *arg, int timeout_ms,
+    json_t **data)
+{
+	const char *args[] = {arg, NULL};
+	struct control_request request = {.runtime_dir = c->dir,
+	    .verb = c->verb,
+	    .args = args,
+	    .timeout_ms = timeout_ms,
+	    .progress = term_progress};
+	struct nds_error err = {""};
+	int result = control_call(&request, data, &err);
+
+	term_progress_end();
+	if (result == 0)
+		return EXIT_DONE;
+	fprintf(stderr, "ndsctl: %s: %s\n", c->verb, term_safe(err.text));
+	return result < 0 ? EXIT_NO_SUPERVISOR : EXIT_REFUSED;
+}
+
+static int
+get(const struct command *c, const char *path, char *body, json_t **data)
+{
+	struct nds_error err = {""};
+	int status = probe_get(c->dir, path, body, PROBE_BYTES, &err);
+
+	if (status <= 0) {
+		fprintf(stderr, "ndsctl: %s: %s\n", c->verb,
+		    term_safe(err.text));
+		return status == 0 ? EXIT_NO_SUPERVISOR : EXIT_REFUSED;
+	}
+	*data = status == 200 ? json_loads(body, 0, NULL) : NULL;
+	if (*data != NULL)
+		return EXIT_DONE;
+	fprintf(stderr, "ndsctl: %s: the health responder has no %s "
+	    "(status %d)\n", c->verb, path, status);
+	return EXIT_REFUSED;
+}
+
+int
+command_get(const struct command *c, const char *path, json_t **data)
+{
+	char *body = malloc(PROBE_BYTES);
+	int status;
+
+	if (body == NULL) {
+		fprintf(stderr, "ndsctl: no memory\n");
+		return EXIT_REFUSED;
+	}
+	status = get(c, path, body, data);
+	free(body);
+	return status;
+}

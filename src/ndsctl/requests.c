@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndsctl/requests.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "ndsctl/term.h"
+#include "proto/exit.h"
+
+const char *
+requests_time(int64_t ms, char text[REQUESTS_TIME])
+{
+	if (ms < 1000)
+		snprintf(text, REQUESTS_TIME, "%" PRId64 " ms", ms);
+	else if (ms < 60000)
+		snprintf(text, REQUESTS_TIME, "%" PRId64 ".%" PRId64 " s",
+		    ms / 1000, ms / 100 % 10);
+	else
+		snprintf(text, REQUESTS_TIME, "%" PRId64 " m %02" PRId64 " s",
+		    ms / 60000, ms / 1000 % 60);
+	return text;
+}
+
+static int64_t
+number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *
+word(const json_t *object, const char *key, char *text, size_t bytes)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	snprintf(text, bytes, "%s", value == NULL || *value == '\0' ? "-"
+								   : value);
+	return term_safe(text);
+}
+
+static void
+print_one(const json_t *q, FILE *out)
+{
+	char age[REQUESTS_TIME], left[REQUESTS_TIME], id[65], client[64];
+	char method[32], path[512];
+	int64_t left_ms = number(q, "left_ms");
+
+	fprintf(out, "%10s %10s %6" PRId64 " %8" PRId64 "  %-15s  %-32s  "
+	    "%s %s%s\n", requests_time(number(q, "age_ms"), age),
+	    left_ms > 0 ? requests_time(left_ms, left) : "-",
+	    number(q, "slot"), number(q, "pid"),
+	    word(q, "client", client, sizeof(client)),
+	    word(q, "request_id", id, sizeof(id)),
+	    word(q, "method", method, sizeof(method)),
+	    word(q, "path", path, sizeof(path)),
+	    number(q, "tries") > 0 ? " (replayed)" : "");
+}
+
+void
+requests_print(const json_t *requests, size_t most, FILE *out)
+{
+	size_t count = json_array_size(requests);
+
+	fprintf(out, "%10s %10s %6s %8s  %-15s  %-32s  %s\n", "AGE", "LEFT",
+	    "WORKER", "PID", "CLIENT", "ID", "REQUEST");
+	for (size_t i = 0; i < count && i < most; i++)
+		print_one(json_array_get(requests, i), out);
+}
+
+int
+requests_run(const struct command *c)
+{
+	int as_json = c->argc == 1 && strcmp(c->argv[0], "--json") == 0;
+	json_t *data, *list;
+	int status;
+
+	if (c->argc > as_json)
+		return command_wrong(c, "unknown argument", c->argv[0]);
+	status = command_get(c, "/status/requests.json", &data);
+	if (status != EXIT_DONE)
+		return status;
+	list = json_object_get(data, "requests");
+	if (as_json) {
+		json_dumpf(list, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		requests_print(list, SIZE_MAX, stdout);
+	}
+	json_decref(data);
+	return EXIT_DONE;
+}

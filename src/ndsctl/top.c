@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One frame is made of one document of the health responder, so it is there
+ * while the supervisor restarts, and costs the pool nothing.
+ */
+#include "ndsctl/top.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ndsctl/requests.h"
+#include "ndsctl/screen.h"
+#include "ndsctl/term.h"
+#include "proto/exit.h"
+
+#define EVERY_MS 1000
+#define WORKERS_MAX 1024
+#define BUCKETS_MAX 64
+#define EVENTS_SHOWN 5
+#define BAR 30
+
+/* The last samples added up. */
+struct recent {
+	int64_t seconds, requests, errors, shed;
+	int64_t latency[BUCKETS_MAX], all;
+};
+
+struct top {
+	int colours;
+	int order; /* a key: 'a', 'r' or 's' */
+};
+
+static int64_t
+number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *
+word(const json_t *object, const char *key, char text[64])
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	snprintf(text, 64, "%s", value == NULL ? "-" : value);
+	return term_safe(text);
+}
+
+/* ---- the last seconds ---------------------------------------------------- */
+
+static int64_t *
+place(struct recent *r, const char *column)
+{
+	return strcmp(column, "requests") == 0 ? &r->requests
+	    : strcmp(column, "errors") == 0    ? &r->errors
+	    : strcmp(column, "shed") == 0      ? &r->shed
+					       : NULL;
+}
+
+static void
+add_latency(struct recent *r, const json_t *counts)
+{
+	for (size_t i = 0; i < json_array_size(counts) && i < BUCKETS_MAX;
+	    i++) {
+		r->latency[i] += json_integer_value(json_array_get(counts, i));
+		r->all += json_integer_value(json_array_get(counts, i));
+	}
+}
+
+static void
+recent_take(struct recent *r, const json_t *history)
+{
+	const json_t *columns = json_object_get(history, "columns");
+	const json_t *samples = json_object_get(history, "samples");
+	const json_t *row;
+	size_t i, c;
+
+	memset(r, 0, sizeof(*r));
+	json_array_foreach(samples, i, row) {
+		r->seconds++;
+		for (c = 0; c < json_array_size(columns); c++) {
+			const char *name = json_string_value(
+			    json_array_get(columns, c));
+			int64_t *to = name == NULL ? NULL : place(r, name);
+
+			if (to != NULL)
+				*to += json_integer_value(
+				    json_array_get(row, c));
+		}
+		add_latency(r, json_array_get(row, json_array_size(row) - 1));
+	}
+}
+
+/* The upper edge of the bucket that holds the percentile, as text. */
+static const char *
+percentile(const struct recent *r, const json_t *edges, int percent,
+    char text[REQUESTS_TIME + 2])
+{
+	int64_t left = (r->all * percent + 99) / 100, edge_us;
+	size_t i = 0, last = json_array_size(edges);
+
+	if (r->all == 0 || last == 0)
+		return "-";
+	while (i + 1 < BUCKETS_MAX && left > r->latency[i])
+		left -= r->latency[i++];
+	edge_us = json_integer_value(
+	    json_array_get(edges, i < last ? i : last - 1));
+	text[0] = i < last ? '<' : '>';
+	requests_time(edge_us / 1000, text + 1);
+	return text;
+}
+
+/* ---- a frame ------------------------------------------------------------- */
+
+static void
+put_head(FILE *out, const struct top *top, const json_t *d)
+{
+	const json_t *s = json_object_get(d, "status");
+	char text[64], version[64], when[64], up[REQUESTS_TIME];
+
+	fprintf(out, "ndsd %s %s%s%s, generation %" PRId64 ", pid %" PRId64
+	    ", up %s, %s\n", word(s, "version", version),
+	    top->colours ? "\033[1m" : "", word(s, "state", text),
+	    top->colours ? "\033[0m" : "", number(s, "generation"),
+	    number(s, "pid"), requests_time(number(s, "uptime_s") * 1000, up),
+	    word(d, "time", when));
+}
+
+static void
+put_rates(FILE *out, const json_t *d)
+{
+	const json_t *history = json_object_get(d, "history");
+	const json_t *edges = json_object_get(history, "latency_edges_us");
+	const json_t *queue = json_object_get(
+	    json_object_get(d, "status"), "queue");
+	char p50[REQUESTS_TIME + 2], p99[REQUESTS_TIME + 2];
+	char wait[REQUESTS_TIME];
+	struct recent r;
+
+	recent_take(&r, history);
+	fprintf(out, "requests %" PRId64 "/s, errors %" PRId64 ", refused %"
+	    PRId64 " in %" PRId64 " s; p50 %s, p99 %s\n",
+	    r.seconds == 0 ? 0 : r.requests / r.seconds, r.errors, r.shed,
+	    r.seconds, percentile(&r, edges, 50, p50),
+	    percentile(&r, edges, 99, p99));
+	fprintf(out, "queue %" PRId64 " waiting, the oldest for %s\n",
+	    number(queue, "length"),
+	    requests_time(number(queue, "wait_ms"), wait));
+}
+
+static void
+put_checks(FILE *out, const json_t *checks)
+{
+	char name[64], status[64];
+	const json_t *check;
+	size_t i;
+
+	json_array_foreach(checks, i, check)
+		fprintf(out, "%s%s %s", i == 0 ? "checks " : ", ",
+		    word(check, "name", name), word(check, "status", status));
+	if (json_array_size(checks) > 0)
+		fputc('\n', out);
+}
+
+static void
+put_bar(FILE *out, const struct top *top, const json_t *s)
+{
+	const json_t *workers = json_object_get(s, "workers"), *w;
+	int64_t count = (int64_t)json_array_size(workers), busy = 0;
+	const char *state;
+	size_t i;
+	int full;
+
+	json_array_foreach(workers, i, w) {
+		state = json_string_value(json_object_get(w, "state"));
+		busy += state != NULL && strcmp(state, "busy") == 0;
+	}
+	full = count == 0 ? 0 : (int)(busy * BAR / count);
+	fprintf(out, "workers [%s", top->colours ? "\033[32m" : "");
+	for (int b = 0; b < BAR; b++)
+		fputc(b < full ? '#' : '-', out);
+	fprintf(out, "%s] %" PRId64 " of %" PRId64 " busy, %" PRId64
+	    " ready, %" PRId64 " wanted\n", top->colours ? "\033[0m" : "",
+	    busy, count, number(s, "ready"), number(s, "wanted"));
+}
+
+static void
+put_events(FILE *out, const json_t *history)
+{
+	const json_t *events = json_object_get(history, "events");
+	size_t count = json_array_size(events);
+	size_t i = count > EVENTS_SHOWN ? count - EVENTS_SHOWN : 0;
+	char kind[64], ago[REQUESTS_TIME];
+
+	for (; i < count; i++) {
+		const json_t *e = json_array_get(events, i);
+
+		fprintf(out, "event %s ago: %s (%" PRId64 ")\n",
+		    requests_time(number(e, "ago_ms"), ago),
+		    word(e, "kind", kind), number(e, "count"));
+	}
+}
+
+/* ---- workers ------------------------------------------------------------- */
+
+static int sort_order;
+
+/* The largest age or number of requests first; slots from the first. */
+static int
+worker_compare(const void *a, const void *b)
+{
+	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+	const char *key = sort_order == 'r' ? "requests"
+	    : sort_order == 's'		    ? "slot"
+					    : "request_ms";
+	int64_t by = number(y, key) - number(x, key);
+
+	if (sort_order == 's')
+		by = -by;
+	if (by == 0)
+		by = number(x, "slot") - number(y, "slot");
+	return (by > 0) - (by < 0);
+}
+
+static const json_t *
+request_of(const json_t *requests, int64_t slot)
+{
+	const json_t *q;
+	size_t i;
+
+	json_array_foreach(requests, i, q)
+		if (number(q, "slot") == slot)
+			return q;
+	return NULL;
+}
+
+static void
+put_worker(FILE *out, const json_t *w, const json_t *requests)
+{
+	const json_t *q = request_of(requests, number(w, "slot"));
+	char state[64], age[REQUESTS_TIME], method[64], path[512] = "";
+	const char *value = json_string_value(json_object_get(q, "path"));
+
+	snprintf(path, sizeof(path), "%s", value == NULL ? "" : value);
+	fprintf(out, "%6" PRId64 " %8" PRId64 " %4" PRId64 "  %-8s %9" PRId64
+	    " %10s  %s %s\n", number(w, "slot"), number(w, "pid"),
+	    number(w, "generation"), word(w, "state", state),
+	    number(w, "requests"), number(w, "request_ms") == 0 ? "-"
+	    : requests_time(number(w, "request_ms"), age),
+	    q == NULL ? "" : word(q, "method", method), term_safe(path));
+}
+
+static void
+put_workers(FILE *out, const struct top *top, const json_t *d)
+{
+	const json_t *all = json_object_get(
+	    json_object_get(d, "status"), "workers");
+	static json_t *list[WORKERS_MAX];
+	size_t count = json_array_size(all);
+
+	if (count > WORKERS_MAX)
+		count = WORKERS_MAX;
+	for (size_t i = 0; i < count; i++)
+		list[i] = json_array_get(all, i);
+	sort_order = top->order;
+	qsort(list, count, sizeof(list[0]), worker_compare);
+	fprintf(out, "\n%s%6s %8s %4s  %-8s %9s %10s  %s%s\n",
+	    top->colours ? "\033[7m" : "", "WORKER", "PID", "GEN", "STATE",
+	    "REQUESTS", "AGE", "REQUEST", top->colours ? "\033[0m" : "");
+	for (size_t i = 0; i < count; i++)
+		put_worker(out, list[i], json_object_get(d, "requests"));
+}
+
+/* A frame as text, to be freed; NULL without memory. */
+static char *
+frame(const struct top *top, const json_t *d)
+{
+	const json_t *s = json_object_get(d, "status");
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	if (out == NULL)
+		return NULL;
+	put_head(out, top, d);
+	put_rates(out, d);
+	put_bar(out, top, s);
+	put_checks(out, json_object_get(s, "checks"));
+	put_events(out, json_object_get(d, "history"));
+	put_workers(out, top, d);
+	fclose(out);
+	return text;
+}
+
+/* ---- the verb ------------------------------------------------------------ */
+
+static int
+next_frame(const struct command *c, const struct top *top, char **text)
+{
+	json_t *d;
+	int status = command_get(c, "/status/recent.json", &d);
+
+	if (status != EXIT_DONE)
+		return status;
+	*text = frame(top, d);
+	json_decref(d);
+	return *text == NULL ? EXIT_REFUSED : EXIT_DONE;
+}
+
+/* A key, another size of the screen, or a second without either: time for
+ * the next frame. Returns -1 to leave. */
+static int
+wait_for_key(struct top *top)
+{
+	int key = screen_key(EVERY_MS);
+
+	if (key == 'a' || key == 'r' || key == 's')
+		top->order = key;
+	return key == 'q' ? -1 : key;
+}
+
+static int
+watch(const struct command *c, struct top *top)
+{
+	char *text = NULL;
+	int status;
+
+	if (screen_open() < 0) {
+		fprintf(stderr, "ndsctl: top: this is no terminal; --once?\n");
+		return EXIT_USAGE;
+	}
+	while ((status = next_frame(c, top, &text)) == EXIT_DONE) {
+		screen_draw(text);
+		free(text);
+		if (wait_for_key(top) < 0)
+			break;
+	}
+	screen_close();
+	return status;
+}
+
+int
+top_run(const struct command *c)
+{
+	struct top top = {.colours = term_colours(stdout), .order = 'a'};
+	int once = c->argc == 1 && strcmp(c->argv[0], "--once") == 0;
+	char *text;
+	int status;
+
+	if (c->argc > once)
+		return command_wrong(c, "unknown argument", c->argv[0]);
+	if (!once)
+		return watch(c, &top);
+	status = next_frame(c, &top, &text);
+	if (status == EXIT_DONE) {
+		fputs(text, stdout);
+		free(text);
+	}
+	return status;
+}
