@@ -203,14 +203,15 @@ events_json(const struct history *h, int64_t now_ms)
 }
 
 json_t *
-history_json(const struct history *h, const struct report *r, uint32_t most)
+history_json(const struct history *h, const struct report *r,
+    uint32_t samples_most)
 {
 	json_t *list = json_array();
 	uint64_t i;
 
-	if (most > HISTORY_SAMPLES)
-		most = HISTORY_SAMPLES;
-	i = h->samples > most ? h->samples - most : 0;
+	if (samples_most > HISTORY_SAMPLES)
+		samples_most = HISTORY_SAMPLES;
+	i = h->samples > samples_most ? h->samples - samples_most : 0;
 	for (; i < h->samples; i++)
 		json_array_append_new(list, sample_json(
 		    &h->sample[i % HISTORY_SAMPLES], r->now_ms));
