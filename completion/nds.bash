@@ -16,13 +16,15 @@ _nds_ctl() {
 		esac
 	done
 	case $verb in
-	'') _nds_words 'status reload upgrade drain undrain stop scale probe
-	    version help -d -h --help --version' ;;
-	status) _nds_words '--json -h --help' ;;
+	'') _nds_words 'status reload upgrade drain undrain stop scale top
+	    requests logs probe version help -d -h --help --version' ;;
+	status | requests) _nds_words '--json -h --help' ;;
+	top) _nds_words '--once -h --help' ;;
+	logs) _nds_words '-f --level --request --trace -h --help' ;;
 	drain) _nds_words '--wait -h --help' ;;
 	probe) _nds_words 'live ready startup -h --help' ;;
-	help) _nds_words 'status reload upgrade drain undrain stop scale probe
-	    version' ;;
+	help) _nds_words 'status reload upgrade drain undrain stop scale top
+	    requests logs probe version' ;;
 	*) _nds_words '-h --help' ;;
 	esac
 }

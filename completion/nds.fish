@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Completion of the programs of no-downtime-service for fish.
 
-set -l verbs status reload upgrade drain undrain stop scale probe version help
+set -l verbs status reload upgrade drain undrain stop scale top requests \
+    logs probe version help
 set -l first "not __fish_seen_subcommand_from $verbs"
 
 complete -c ndsctl -f
@@ -12,6 +13,9 @@ complete -c ndsctl -n $first -a drain -d 'Turn unready'
 complete -c ndsctl -n $first -a undrain -d 'End a drain'
 complete -c ndsctl -n $first -a stop -d 'Drain and stop'
 complete -c ndsctl -n $first -a scale -d 'Have so many workers'
+complete -c ndsctl -n $first -a top -d 'Watch workers, requests and events'
+complete -c ndsctl -n $first -a requests -d 'Show the requests under way'
+complete -c ndsctl -n $first -a logs -d 'Show the last lines of the log'
 complete -c ndsctl -n $first -a probe -d 'Ask a probe'
 complete -c ndsctl -n $first -a version -d 'Print the versions'
 complete -c ndsctl -n $first -a help -d 'Print the help'
@@ -19,7 +23,14 @@ complete -c ndsctl -n $first -s d -r -a '(__fish_complete_directories)' \
     -d 'Runtime directory'
 complete -c ndsctl -n $first -l version -d 'Print the version'
 complete -c ndsctl -s h -l help -d 'Help'
-complete -c ndsctl -n '__fish_seen_subcommand_from status' -l json
+complete -c ndsctl -n '__fish_seen_subcommand_from status requests' -l json
+complete -c ndsctl -n '__fish_seen_subcommand_from top' -l once
+complete -c ndsctl -n '__fish_seen_subcommand_from logs' -s f \
+    -d 'Go on with what comes'
+complete -c ndsctl -n '__fish_seen_subcommand_from logs' -l level -x \
+    -a 'debug info warn error'
+complete -c ndsctl -n '__fish_seen_subcommand_from logs' -l request -x
+complete -c ndsctl -n '__fish_seen_subcommand_from logs' -l trace -x
 complete -c ndsctl -n '__fish_seen_subcommand_from drain' -l wait
 complete -c ndsctl -n '__fish_seen_subcommand_from probe' \
     -a 'live ready startup'

@@ -11,6 +11,9 @@ _nds_verbs() {
 		'undrain:end a drain'
 		'stop:drain and stop'
 		'scale:have so many workers'
+		'top:watch workers, requests and events'
+		'requests:show the requests under way'
+		'logs:show the last lines of the log'
 		'probe:ask a probe on the health socket'
 		'version:print the versions of ndsctl and ndsd'
 		'help:print the help'
@@ -20,7 +23,13 @@ _nds_verbs() {
 
 _nds_argument() {
 	case $words[1] in
-	status) _arguments '--json[as JSON]' '(-h --help)'{-h,--help}'[help]' ;;
+	status | requests) _arguments '--json[as JSON]' '(-h --help)'{-h,--help}'[help]' ;;
+	top) _arguments '--once[in plain lines]' \
+	    '(-h --help)'{-h,--help}'[help]' ;;
+	logs) _arguments '-f[go on with what comes]' \
+	    '--level[from that level on]:level:(debug info warn error)' \
+	    '--request[of that request]:id:' '--trace[of that trace]:id:' \
+	    '(-h --help)'{-h,--help}'[help]' ;;
 	drain) _arguments '--wait[until it is done]' \
 	    '(-h --help)'{-h,--help}'[help]' ;;
 	probe) _arguments '1:probe:(live ready startup)' \

@@ -67,9 +67,9 @@ struct history {
 };
 
 /* {"samples_so_far","columns":[name…],"latency_edges_us":[…],
- * "samples":[[…]…],"events":[{"ago_ms","kind","count"}…]} with that many of
- * the last samples at most, and all events: a new reference, NULL without memory.
- * Times are ms before r->now_ms. */
+ * "samples":[[…]…],"events":[{"ago_ms","kind","count"}…]} with that many
+ * of the last samples at most, and all events: a new reference, NULL without
+ * memory.  Times are ms before r->now_ms. */
 json_t *history_json(const struct history *h, const struct report *r,
     uint32_t samples_most);
 

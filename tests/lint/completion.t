@@ -20,7 +20,7 @@ has() { # PROGRAM: its options and verbs, with their dashes, one a line
 	    grep -oE '(^|[[ ,|	])--?[a-zA-Z][a-z-]*' | tr -d '[ ,|	'
 	[ "$1" != ndsctl ] || {
 		help ndsctl | sed -nE 's/^  ([a-z]+)( .*)?$/\1/p'
-		printf '%s\n' --json --wait
+		printf '%s\n' --json --wait --once -f --level --request --trace
 	}
 }
 
@@ -39,7 +39,7 @@ in_bash() {
 
 words() {
 	tr -s " ')\t;" '\n' | sed 's/=.*//' |
-	    grep -xE -e '--?[a-zA-Z][a-z-]*|status|reload|upgrade|(un)?drain|stop|scale|probe|version|help'
+	    grep -xE -e '--?[a-zA-Z][a-z-]*|status|reload|upgrade|(un)?drain|stop|scale|top|requests|logs|probe|version|help'
 }
 
 in_zsh() {
@@ -94,7 +94,7 @@ for program in ndsctl ndsd nds-prove nds-shutdown; do
 		judge "$shell knows all of $program" compare "$shell" "$program"
 	done
 done
-judge "bash completes a verb" expect "$(offers 'ndsctl -d /run re')" reload
+judge "bash completes a verb" expect "$(offers 'ndsctl -d /run rel')" reload
 judge "and what is behind it" expect "$(offers 'ndsctl probe ')" \
     'live ready startup -h --help'
 judge "and an option" expect "$(offers 'ndsd --fr')" \
