@@ -24,7 +24,8 @@ ARG BASE=debian:bookworm-slim
 FROM ${BASE} AS sdk
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
 	--no-install-recommends gcc libc6-dev make autoconf automake libtool \
-	pkg-config libfcgi-dev libjansson-dev libmd-dev libcurl4-openssl-dev
+	pkg-config libfcgi-dev libjansson-dev libmd-dev libcurl4-openssl-dev \
+	libdw-dev
 WORKDIR /source
 COPY . .
 RUN mkdir -p build-aux /build && autoreconf -fi && cd /build && \
@@ -49,7 +50,8 @@ LABEL org.opencontainers.image.title="no-downtime-service" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
-	--no-install-recommends lighttpd libfcgi0ldbl libjansson4 libmd0 && \
+	--no-install-recommends lighttpd libfcgi0ldbl libjansson4 libmd0 \
+	libcurl4 libdw1 && \
 	echo 'nds:x:10001:' >> /etc/group && \
 	echo 'nds:x:10001:10001::/run/nds:/usr/sbin/nologin' >> /etc/passwd && \
 	install -d -o 10001 -g 10001 /run/nds && \

@@ -20,6 +20,16 @@ clock_ms(void)
 	return clock_us() / 1000;
 }
 
+int64_t
+clock_wall_us(void)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return wall.tv_sec * INT64_C(1000000) + wall.tv_nsec / 1000 -
+	    clock_us();
+}
+
 static void
 put_digits(char *at, unsigned value, int digits)
 {

@@ -14,6 +14,9 @@
 int64_t clock_ms(void);
 int64_t clock_us(void);
 
+/* What clock_us() is behind the wall clock (Unix time) at the moment. */
+int64_t clock_wall_us(void);
+
 /* Wall time as RFC 3339 UTC with milliseconds, 24 characters and a NUL. */
 #define CLOCK_STAMP_BYTES 25
 void clock_stamp(char stamp[CLOCK_STAMP_BYTES]);

@@ -258,6 +258,18 @@ log_line_milli(struct log_line *l, const char *key, int64_t value)
 	put_number(l, key, from, end);
 }
 
+int
+log_line_put(struct log_line *l, const char *bytes, size_t count)
+{
+	return put(l, LINE_LIMIT, bytes, count);
+}
+
+void
+log_line_escape(struct log_line *l, const char *text, size_t most)
+{
+	put_text(l, text_limit(l, most), text);
+}
+
 size_t
 log_line_end(struct log_line *l)
 {

@@ -38,6 +38,11 @@ void log_line_number(struct log_line *l, const char *key, int64_t value);
 void log_line_milli(struct log_line *l, const char *key, int64_t value);
 size_t log_line_end(struct log_line *l);
 
+/* For lines of another form: bytes as they are, -1 when they do not fit; text
+ * escaped as in a line, into at most so many bytes. */
+int log_line_put(struct log_line *l, const char *bytes, size_t count);
+void log_line_escape(struct log_line *l, const char *text, size_t most);
+
 /* Where the lines of this process go.  The sink must not block; NULL = write
  * to stderr. */
 typedef void (*log_sink)(const char *line, size_t bytes, void *arg);

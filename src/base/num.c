@@ -133,6 +133,30 @@ num_bytes(const char *text, int64_t min, int64_t max, int64_t *value)
 	return finish(v, min, max, value);
 }
 
+int
+num_share(const char *text, int64_t *value)
+{
+	int64_t whole, v = 0, weight = 1000;
+
+	if (strcmp(text, "off") == 0) {
+		*value = -1;
+		return 0;
+	}
+	if (digits(&text, &whole) < 0)
+		return -1;
+	if (whole > 100)
+		return fail(ERANGE);
+	if (*text == '.') {
+		for (text++; is_digit(*text) && weight > 0; weight /= 10)
+			v += (*text++ - '0') * weight;
+		if (weight == 1000)
+			return fail(EINVAL);
+	}
+	if (strcmp(text, "%") != 0)
+		return fail(EINVAL);
+	return finish(whole * 10000 + v, 0, 1000000, value);
+}
+
 char *
 num_show_ms(int64_t ms, char text[24])
 {

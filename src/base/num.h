@@ -22,6 +22,10 @@ int num_time_ms(const char *text, int64_t min, int64_t max, int64_t *value);
 /* A size: a bare number is bytes; `k`, `m`, `g` (powers of 1024) may follow. */
 int num_bytes(const char *text, int64_t min, int64_t max, int64_t *value);
 
+/* A share: `off`, which is -1, or a percentage (`1%`, `0.05%`); the value is in
+ * millionths, 0..1000000. */
+int num_share(const char *text, int64_t *value);
+
 /* Write a time or a size the way people write it ("1500ms", "20s", "64k"),
  * at most 24 bytes with its NUL; returns text. */
 char *num_show_ms(int64_t ms, char text[24]);

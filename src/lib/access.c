@@ -2,8 +2,10 @@
 #include "lib/access.h"
 
 #include <stdatomic.h>
+#include <strings.h>
 
 #include "base/log.h"
+#include "lib/trace.h"
 #include "proto/books.h"
 #include "proto/tally.h"
 
@@ -98,6 +100,13 @@ access_line(const struct slot *slot, const struct access *a)
 	log_send(line.text, bytes);
 }
 
+const char *
+access_scheme(const char *https)
+{
+	return *https == '\0' || strcasecmp(https, "off") == 0 ? "http" :
+	    "https";
+}
+
 void
 access_end(struct slot *slot, const struct access *a)
 {
@@ -107,4 +116,5 @@ access_end(struct slot *slot, const struct access *a)
 		return;
 	access_count(slot, a);
 	access_line(slot, a);
+	trace_end(slot, a);
 }

@@ -18,6 +18,9 @@ struct access {
 	const char *request_id;
 	const struct ident_trace *trace;
 	const char *method, *path, *client; /* "" = not known */
+	const char *scheme, *protocol, *agent, *state; /* also */
+	const char *route; /* its pattern, NULL = none */
+	const char *event; /* that ended it, NULL = none: see trace.h */
 	const char *error; /* what went wrong, NULL = nothing */
 	int status;
 	int broken; /* an answer that ended before it was whole */
@@ -27,7 +30,11 @@ struct access {
 	int64_t us;			 /* from accept to now */
 };
 
-/* Count it and write its line, by the slot's flags only once. Never blocks. */
+/* The scheme of the URL, by the front's HTTPS parameter. */
+const char *access_scheme(const char *https);
+
+/* Count it, write its line and its span, by the slot's flags only once.
+ * Never blocks. */
 void access_end(struct slot *slot, const struct access *a);
 
 #endif

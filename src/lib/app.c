@@ -21,6 +21,7 @@
 #include "lib/metric.h"
 #include "lib/serve.h"
 #include "lib/shed.h"
+#include "lib/trace.h"
 #include "proto/exit.h"
 #include "proto/order.h"
 
@@ -255,6 +256,7 @@ run_worker(struct nds_app *app)
 	}
 	journal_open(&app->settings, app->pool == NULL ? NULL : app->slot,
 	    &w.control_fd);
+	trace_open(&app->settings, app->pool == NULL ? NULL : app->slot);
 	if (w.control_fd >= 0 && app->check_count > 0)
 		order_send(w.control_fd, ORDER_CHECKS,
 		    (uint32_t)app->check_count, -1);

@@ -24,8 +24,8 @@
 #include "base/log.h"
 #include "base/sig.h"
 #include "lib/app.h"
-#include "lib/given.h"
 #include "lib/text.h"
+#include "proto/given.h"
 #include "proto/exit.h"
 #include "proto/order.h"
 

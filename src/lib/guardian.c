@@ -17,6 +17,7 @@
 #include "base/resident.h"
 #include "base/sig.h"
 #include "lib/app.h"
+#include "lib/journal.h"
 #include "lib/nds.h"
 #include "lib/own.h"
 #include "proto/counters.h"
@@ -175,13 +176,16 @@ take_request(struct guardian *g, int status, const char *why)
 
 	kill(g->pid, SIGSTOP);
 	sigtimedwait(&g->child_set, NULL, &moment);
+	journal_enter_slot(g->worker->slot);
 	if (!rescue_take(g->worker->slot, status, why)) {
+		journal_enter_slot(NULL);
 		kill(g->pid, SIGCONT);
 		return;
 	}
 	g->taken = status == 504 ? EVENT_EXIT_DEADLINE : EVENT_EXIT_MEMORY;
 	nds_log(NDS_WARN, "worker %u (pid %d) is killed: %s",
 	    g->worker->slot->number, g->pid, why);
+	journal_enter_slot(NULL);
 	kill(g->pid, SIGKILL);
 }
 
@@ -375,9 +379,11 @@ bury(struct guardian *g, int status)
 	    atomic_load(&s->state) == SLOT_ACCEPTING)
 		_exit(WEXITSTATUS(status));
 	wait_ms = back_off_ms(g);
+	journal_enter_slot(s);
 	told = tell_death(g, status, wait_ms);
 	next = rescue_dead(s, g->worker->listen_fd,
 	    (uint32_t)set->replay_bytes, set->request_timeout_ms);
+	journal_enter_slot(NULL);
 	own_visit(close_foreign, s);
 	bury_children(g);
 	if (next != RESCUE_CAPTURED)

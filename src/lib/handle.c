@@ -16,6 +16,7 @@
 #include "lib/journal.h"
 #include "lib/request.h"
 #include "lib/response.h"
+#include "lib/span.h"
 #include "lib/shed.h"
 
 /* One request at a time, in one thread: its objects are used again. */
@@ -26,6 +27,7 @@ struct exchange {
 	struct nds_app *app;
 	struct conn *conn;
 	const char *why; /* what went wrong, for the log; NULL = nothing */
+	const char *event; /* that ended it, for its span; NULL = nothing */
 	int ok;		 /* the answer is all that the handler meant */
 };
 
@@ -54,6 +56,15 @@ request_path(void)
 	return raw;
 }
 
+/* A parameter of the request, "" when it has none. */
+static const char *
+param(const char *name)
+{
+	const char *value = nds_fcgi_param(&request, name);
+
+	return value == NULL ? "" : value;
+}
+
 static void
 exchange_log(const struct exchange *x, int status)
 {
@@ -63,6 +74,12 @@ exchange_log(const struct exchange *x, int status)
 	    .method = request.method,
 	    .path = request_path(),
 	    .client = request.client,
+	    .scheme = access_scheme(param("HTTPS")),
+	    .protocol = param("SERVER_PROTOCOL"),
+	    .agent = param("HTTP_USER_AGENT"),
+	    .state = nds_tracestate(&request),
+	    .route = request.route == NULL ? NULL : request.route->pattern,
+	    .event = x->event,
 	    .error = x->why,
 	    .status = status,
 	    .broken = !x->ok,
@@ -183,6 +200,7 @@ answer_late(struct exchange *x)
 
 	atomic_fetch_add(&x->conn->slot->count.late, 1);
 	x->why = "its caller's timeout was over before it could begin";
+	x->event = "deadline";
 	if (nds_problem(&response, 503, "%s", x->why) != 0)
 		return 503;
 	snprintf(seconds, sizeof(seconds), "%u",
@@ -216,6 +234,7 @@ exchange_handler(struct exchange *x, const struct nds_route *route)
 	rc = route->handler(&request, &response);
 	if (rc != 0 || !response_complete(&response))
 		rc = handler_failed(x, rc);
+	span_end_all();
 	journal_enter(NULL);
 	return rc;
 }
@@ -229,6 +248,7 @@ exchange_grouped(struct exchange *x, const struct nds_route *route)
 
 	if (place < 0) {
 		x->why = "too many requests of this kind run at once";
+		x->event = "shed";
 		return 503;
 	}
 	rc = exchange_handler(x, route);
@@ -288,6 +308,7 @@ static int
 exchange_limited(struct exchange *x)
 {
 	x->why = "this client sends more requests than it may";
+	x->event = "shed";
 	return 429;
 }
 

@@ -17,12 +17,12 @@
 #include "base/log.h"
 #include "lib/app.h"
 #include "lib/clients.h"
-#include "lib/given.h"
 #include "lib/history.h"
 #include "lib/place.h"
 #include "lib/probe_answer.h"
 #include "lib/role.h"
 #include "proto/exit.h"
+#include "proto/given.h"
 
 #define ACCEPTS 16 /* of one turn */
 #define PEER_MS 5000   /* for its request; then again for our answer */

@@ -144,26 +144,69 @@ traceparent_valid(const char *t)
 	return t[55] == '\0' || (t[55] == '-' && memcmp(t, "00", 2) != 0);
 }
 
+/* The caller's own span, where there is a trace that goes on. */
+static int
+caller_find(struct ident_trace *trace, const char *offered)
+{
+	trace->caller[0] = '\0';
+	if (offered == NULL || !traceparent_valid(offered))
+		return 0;
+	memcpy(trace->caller, offered + 36, 16);
+	trace->caller[16] = '\0';
+	return 1;
+}
+
+void
+ident_span(char id[17])
+{
+	draw_hex(id, 16);
+}
+
+int
+ident_sampled(const struct ident_trace *trace)
+{
+	return trace->parent[54] == '1';
+}
+
+void
+ident_sample(struct ident_trace *trace, int sampled)
+{
+	trace->parent[54] = sampled ? '1' : '0';
+}
+
 void
 ident_trace(struct ident_trace *trace, const char *offered)
 {
 	/* A trace of our own is sampled: its access line is written.  Of the
 	 * caller's flags only that bit has a meaning (3.2.2.5). */
-	char sampled = '1';
+	int sampled = 1;
 
-	if (offered != NULL && traceparent_valid(offered)) {
+	if (caller_find(trace, offered)) {
 		memcpy(trace->trace_id, offered + 3, 32);
 		trace->trace_id[32] = '\0';
-		sampled = strchr("13579bdf", offered[54]) ? '1' : '0';
+		sampled = strchr("13579bdf", offered[54]) != NULL;
 	} else {
 		draw_hex(trace->trace_id, 32);
 	}
-	draw_hex(trace->span_id, 16);
+	ident_span(trace->span_id);
 	memcpy(trace->parent, "00-", 3);
 	memcpy(trace->parent + 3, trace->trace_id, 32);
 	trace->parent[35] = '-';
 	memcpy(trace->parent + 36, trace->span_id, 16);
-	memcpy(trace->parent + 52, "-0", 2);
-	trace->parent[54] = sampled;
-	trace->parent[55] = '\0';
+	memcpy(trace->parent + 52, "-00", 4);
+	ident_sample(trace, sampled);
+}
+
+int
+ident_again(struct ident_trace *trace, const char *own, const char *offered)
+{
+	if (!traceparent_valid(own) || strnlen(own, 56) != 55)
+		return -1;
+	memcpy(trace->parent, own, 56);
+	memcpy(trace->trace_id, own + 3, 32);
+	trace->trace_id[32] = '\0';
+	memcpy(trace->span_id, own + 36, 16);
+	trace->span_id[16] = '\0';
+	caller_find(trace, offered);
+	return 0;
 }

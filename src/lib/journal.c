@@ -11,7 +11,8 @@
 static struct {
 	struct slot *slot;
 	const int *control_fd;
-	const struct nds_request *request; /* NULL outside a handler */
+	const char *request_id; /* NULL outside a handler */
+	struct ident_trace trace;
 } journal;
 
 static void
@@ -39,19 +40,34 @@ journal_open(const struct settings *s, struct slot *slot,
 void
 journal_enter(const struct nds_request *req)
 {
-	journal.request = req;
+	journal.request_id = req == NULL ? NULL : req->request_id;
+	if (req != NULL)
+		journal.trace = req->trace;
 }
 
 void
-journal_line(struct log_line *line, const struct nds_request *req,
-    enum log_level level, const char *message)
+journal_enter_slot(struct slot *slot)
+{
+	uint32_t state = slot == NULL ? SLOT_ACCEPTING :
+	    atomic_load(&slot->state);
+
+	journal.request_id = NULL;
+	if (state == SLOT_ACCEPTING || state == SLOT_UNREAD ||
+	    ident_again(&journal.trace, slot->traceparent, NULL) < 0)
+		return;
+	slot->request_id[sizeof(slot->request_id) - 1] = '\0';
+	journal.request_id = slot->request_id;
+}
+
+static void
+journal_line(struct log_line *line, enum log_level level, const char *message)
 {
 	log_line_begin(line, log_is_json(), level, message);
-	if (req == NULL)
+	if (journal.request_id == NULL)
 		return;
-	log_line_text(line, "request_id", req->request_id);
-	log_line_text(line, "trace_id", req->trace.trace_id);
-	log_line_text(line, "span_id", req->trace.span_id);
+	log_line_text(line, "request_id", journal.request_id);
+	log_line_text(line, "trace_id", journal.trace.trace_id);
+	log_line_text(line, "span_id", journal.trace.span_id);
 }
 
 void
@@ -69,7 +85,7 @@ nds_log(enum nds_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	journal_line(&line, journal.request, inner, message);
+	journal_line(&line, inner, message);
 	bytes = log_line_end(&line);
 	log_send(line.text, bytes);
 }

@@ -22,8 +22,8 @@ void journal_open(const struct settings *s, struct slot *slot,
 /* The request that lines belong to from here on; NULL = none. */
 void journal_enter(const struct nds_request *req);
 
-/* Begin a line about a request, with its ids. */
-void journal_line(struct log_line *line, const struct nds_request *req,
-    enum log_level level, const char *message);
+/* The same of the request that a slot holds, if it is known who it is; NULL =
+ * none.  For the guardian. */
+void journal_enter_slot(struct slot *slot);
 
 #endif

@@ -227,6 +227,20 @@ queue(const struct exposition *e, const struct report *r,
 }
 
 static void
+spans(const struct exposition *e, const struct report *r)
+{
+	uint64_t dropped = r->pool->spans_dropped;
+
+	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++)
+		if (r->slot[i] != NULL)
+			dropped += r->slot[i]->trace_dropped;
+	exposition_counter(e, "nds_spans_exported_total", r->pool->spans_sent,
+	    "Spans that a collector or a file has taken.");
+	exposition_counter(e, "nds_spans_dropped_total", dropped,
+	    "Spans that found no room or no taker.");
+}
+
+static void
 lifecycle(const struct exposition *e, const struct pool_board *pool,
     const struct report_sums *s)
 {
@@ -288,6 +302,7 @@ all(const struct exposition *e, const struct report *r,
 	workers(e, r, s);
 	queue(e, r, s);
 	lifecycle(e, r->pool, s);
+	spans(e, r);
 	checks(e, r);
 	metrics_limits(e, r);
 	metrics_own(e, r, l);

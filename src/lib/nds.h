@@ -42,6 +42,7 @@ struct nds_response;
 struct nds_upstream;
 struct nds_call;
 struct nds_metric;
+struct nds_span;
 
 /* ---- application ------------------------------------------------------ */
 
@@ -162,8 +163,12 @@ const char *nds_client(const struct nds_request *req);
 const char *nds_request_id(const struct nds_request *req);
 
 /* The W3C traceparent to send on to others: the caller's trace with this
- * request's own span id; a new trace when the caller sent none. */
+ * request's own span id, or that of the span which is open (nds_span_begin);
+ * a new trace when the caller sent none. */
 const char *nds_traceparent(const struct nds_request *req);
+
+/* The tracestate to send on with it: the caller's, "" if there is none. */
+const char *nds_tracestate(const struct nds_request *req);
 
 /* Any other FastCGI parameter (DOCUMENT_ROOT, HTTPS …) or NULL. */
 const char *nds_fcgi_param(const struct nds_request *req, const char *name);
@@ -325,6 +330,30 @@ void nds_gauge_add(struct nds_metric *metric, double by);
 
 /* Note one value. */
 void nds_histogram_observe(struct nds_metric *metric, double value);
+
+/* ---- traces ------------------------------------------------------------- */
+
+/* Begin a span within the request, or within the one that is open: some part of
+ * what its handler does.  Returns NULL when the request is not traced
+ * (APP_TRACE) or 15 spans are open, which every function here accepts. */
+struct nds_span *nds_span_begin(struct nds_request *req, const char *name);
+
+/* The span of the request itself, for attributes; NULL as above. */
+struct nds_span *nds_span_request(struct nds_request *req);
+
+/* Add an attribute.  Text is cut at 512 bytes, and what goes beyond 1800 bytes
+ * of attributes is left out. */
+void nds_span_set(struct nds_span *span, const char *key, const char *value);
+void nds_span_set_number(struct nds_span *span, const char *key,
+    int64_t value);
+
+/* What the span stands for has failed; why may be NULL.  Of the request's own
+ * span its status tells that. */
+void nds_span_fail(struct nds_span *span, const char *why);
+
+/* End a span, and those that were begun within it.  What is open when the
+ * handler returns ends there. */
+void nds_span_end(struct nds_span *span);
 
 /* ---- log -------------------------------------------------------------- */
 

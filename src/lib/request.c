@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "lib/call.h"
 #include "lib/text.h"
+#include "lib/trace.h"
 
 #define BODY_FIRST_BYTES 65536 /* asked for at once; beyond, it doubles */
 
@@ -178,7 +179,7 @@ request_begin(struct nds_request *req, struct conn *conn, char **envp,
 	ident_request(req->request_id, value);
 	memcpy(conn->slot->request_id, req->request_id,
 	    sizeof(req->request_id));
-	ident_trace(&req->trace, nds_header(req, "traceparent"));
+	trace_identify(conn->slot, &req->trace, nds_header(req, "traceparent"));
 	value = nds_fcgi_param(req, "REMOTE_ADDR");
 	req->client = value == NULL ? "" : value;
 	req->query = nds_fcgi_param(req, "QUERY_STRING");
@@ -231,6 +232,12 @@ const char *
 nds_traceparent(const struct nds_request *req)
 {
 	return req->trace.parent;
+}
+
+const char *
+nds_tracestate(const struct nds_request *req)
+{
+	return trace_state(&req->trace, nds_header(req, "tracestate"));
 }
 
 int64_t

@@ -152,6 +152,7 @@ rescue_running(struct slot *s, int fd, uint32_t replay_bytes)
 {
 	if (!is_replayable(s, replay_bytes))
 		return give_up(s, fd);
+	atomic_store(&s->replayed_ms, clock_ms());
 	atomic_store(&s->tries, 1);
 	atomic_store(&s->state, SLOT_RUNNING);
 	count(&s->count.replayed);

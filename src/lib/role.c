@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "base/sig.h"
-#include "lib/given.h"
+#include "proto/given.h"
 
 static volatile sig_atomic_t told_to_end;
 static sigset_t none;

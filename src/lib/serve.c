@@ -6,6 +6,7 @@
  */
 #include "lib/serve.h"
 
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +22,9 @@
 #include "lib/accept.h"
 #include "lib/app.h"
 #include "lib/conn.h"
-#include "lib/given.h"
 #include "lib/handle.h"
 #include "lib/metric.h"
+#include "proto/given.h"
 #include "proto/tally.h"
 
 /* The slot of a worker that runs without ndsd. */
@@ -304,6 +305,17 @@ be_patient(void)
 		    &none);
 }
 
+/* Where only a parent may look at a stack, ndsd's processes may at ours. */
+static void
+be_seen(const struct worker *w)
+{
+	int32_t main_pid =
+	    w->pool == NULL ? 0 : atomic_load(&w->pool->main_pid);
+
+	if (w->settings.slow_ms > 0 && main_pid > 0)
+		prctl(PR_SET_PTRACER, (unsigned long)main_pid, 0, 0, 0);
+}
+
 static int
 serve_start(struct worker *w, struct acceptor *a)
 {
@@ -315,6 +327,7 @@ serve_start(struct worker *w, struct acceptor *a)
 	if (w->resume != RESCUE_CAPTURED) /* may still hold a place */
 		bulkhead_release(&w->shared, w->slot->number);
 	be_patient();
+	be_seen(w);
 	if (FCGX_Init() != 0 || conn_init() < 0 ||
 	    pthread_atfork(NULL, NULL, child_lets_go) != 0) {
 		nds_log(NDS_ERROR, "libfcgi cannot be initialised");

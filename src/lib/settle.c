@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "lib/access.h"
 #include "lib/response.h"
+#include "lib/trace.h"
 #include "lib/transfer.h"
 
 #define SEND_MS 1000 /* for a front that is slow to read */
@@ -119,7 +120,8 @@ struct ending {
 static void
 account(struct slot *s, const struct ending *e)
 {
-	char method[32], path[512], client[64], parent[128];
+	char method[32], path[512], client[64], parent[128], https[16];
+	char protocol[16], agent[256], state[513];
 	int64_t started_ms = atomic_load(&s->started_ms);
 	struct ident_trace trace;
 	struct wire_scan scan;
@@ -127,6 +129,9 @@ account(struct slot *s, const struct ending *e)
 	    .trace = &trace,
 	    .client = client,
 	    .path = path,
+	    .protocol = protocol,
+	    .agent = agent,
+	    .event = e->status == 504 ? "deadline" : NULL,
 	    .error = e->why,
 	    .status = e->status,
 	    .broken = e->broken,
@@ -136,8 +141,14 @@ account(struct slot *s, const struct ending *e)
 
 	settle_scan(s, &scan);
 	settle_name(s);
-	ident_trace(&trace,
+	trace_identify(s, &trace,
 	    param(s, &scan, "HTTP_TRACEPARENT", parent, sizeof(parent)));
+	a.state = trace_state(&trace,
+	    param(s, &scan, "HTTP_TRACESTATE", state, sizeof(state)));
+	a.scheme = access_scheme(param(s, &scan, "HTTPS", https,
+	    sizeof(https)));
+	param(s, &scan, "SERVER_PROTOCOL", protocol, sizeof(protocol));
+	param(s, &scan, "HTTP_USER_AGENT", agent, sizeof(agent));
 	a.method = param(s, &scan, "REQUEST_METHOD", method, sizeof(method));
 	param(s, &scan, "REMOTE_ADDR", client, sizeof(client));
 	if (*param(s, &scan, "REQUEST_URI", path, sizeof(path)) == '\0')

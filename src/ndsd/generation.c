@@ -171,6 +171,8 @@ go_on(struct supervisor *sup)
 	atomic_fetch_add(&sup->board->reloads, 1);
 	helper_again(&sup->helper[STATE_CHECKS]);
 	helper_front_settings(sup);
+	helper_program_known(sup);
+	helper_again(&sup->helper[STATE_OBSERVER]);
 	helper_again(&sup->helper[STATE_SHED]); /* it has settings of its own */
 	log_info("reload done: generation %u serves",
 	    sup->state->pool.generation);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,7 +21,8 @@
 #include "proto/order.h"
 #include "proto/store.h"
 
-static const char *const names[] = {"health", "checks", "lighttpd", "shed"};
+static const char *const names[] = {"health", "checks", "lighttpd", "shed",
+    "observer"};
 
 static struct state_process *
 record(const struct helper *h)
@@ -95,11 +97,12 @@ helper_adopt(struct helper *h, int control_fd, int output_fd)
 static int
 reads_slots(const struct helper *h)
 {
-	return h->which == STATE_HEALTH || h->which == STATE_SHED;
+	return h->which == STATE_HEALTH || h->which == STATE_SHED ||
+	    h->which == STATE_OBSERVER;
 }
 
-/* They only read the slots; where /proc is missing they get the same
- * descriptor as we have. */
+/* They only read the slots, save the observer, which empties rings; where /proc
+ * is missing they get the same descriptor as we have. */
 static void
 show_segment(const struct helper *h, uint32_t number, int segment_fd)
 {
@@ -107,7 +110,8 @@ show_segment(const struct helper *h, uint32_t number, int segment_fd)
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", segment_fd);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = h->which == STATE_OBSERVER ? -1 :
+	    open(path, O_RDONLY | O_CLOEXEC);
 	if (order_send(h->process.control_fd, ORDER_SLOT, number,
 		fd < 0 ? segment_fd : fd) < 0)
 		log_warn("%s does not take slot %u", h->process.name, number);
@@ -124,6 +128,16 @@ helper_show_slot(struct supervisor *sup, uint32_t number)
 		if (reads_slots(h) && h->process.control_fd >= 0)
 			show_segment(h, number, sup->slot[number].segment_fd);
 	}
+}
+
+/* What traces are told to come from. */
+static const char *
+program_name(const struct supervisor *sup)
+{
+	const char *path = sup->options->program[0];
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
 }
 
 /* What each of them is started as. */
@@ -153,6 +167,11 @@ helper_spec(struct helper *h, struct process_spec *spec, char **argv)
 		argv[0] = (char *)(uintptr_t)sup->options->responder;
 		spec->role = "shed";
 		spec->listen_fd = sup->app_fd;
+		break;
+	case STATE_OBSERVER:
+		argv[0] = (char *)(uintptr_t)sup->options->observer;
+		argv[1] = (char *)(uintptr_t)program_name(sup);
+		spec->role = "observer";
 		break;
 	case STATE_CHECKS:
 		spec->argv = sup->options->program;
@@ -379,9 +398,12 @@ helper_front_runs(const struct supervisor *sup)
 void
 helper_program_known(struct supervisor *sup)
 {
+	const struct settings *s = &sup->state->settings;
 	struct helper *checks = &sup->helper[STATE_CHECKS];
-
-	checks->wanted = sup->state->program_libnds &&
-	    sup->state->program_checks > 0 &&
+	int serves = sup->state->program_libnds &&
 	    sup->state->drain.phase < DRAIN_STOP_WORKERS;
+
+	checks->wanted = serves && sup->state->program_checks > 0;
+	sup->helper[STATE_OBSERVER].wanted = serves &&
+	    (s->slow_ms > 0 || strcmp(s->trace, "off") != 0);
 }

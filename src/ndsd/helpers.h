@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The processes beside the pool: the health responder, the shedder, the
- * process that runs the application's dependency checks, and lighttpd when
- * ndsd runs it.  Each
- * is started, watched, started again with back-off, and stopped.
+ * observer, the process that runs the application's dependency checks, and
+ * lighttpd when ndsd runs it.  Each is started, watched, started again with
+ * back-off, and stopped.
  */
 #ifndef NDSD_HELPERS_H
 #define NDSD_HELPERS_H
@@ -55,7 +55,7 @@ void helper_front_settings(struct supervisor *sup);
 void helper_show_slot(struct supervisor *sup, uint32_t number);
 
 /* It is now known whether the program is libnds's, and how many dependency
- * checks it has: the process that runs them may be wanted. */
+ * checks it has: the process that runs them may be wanted, and the observer. */
 void helper_program_known(struct supervisor *sup);
 
 #endif

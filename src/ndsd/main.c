@@ -32,6 +32,7 @@ struct command {
 	int test_only, print;
 	char *default_program[2];
 	char responder[PATH_MAX], lighttpd[PATH_MAX], program[PATH_MAX];
+	char observer[PATH_MAX];
 };
 
 static const char usage_text[] =
@@ -151,9 +152,9 @@ find_program(const char *name, const char *extra, char path[PATH_MAX])
 	return -1;
 }
 
-/* nds-responder lies beside ndsd before `make install`, in bindir after. */
+/* Our programs lie beside ndsd before `make install`, in dir after. */
 static void
-find_responder(struct command *c)
+find_own(const char *name, const char *dir, char path[PATH_MAX])
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -164,18 +165,20 @@ find_responder(struct command *c)
 		slash = strrchr(self, '/');
 		if (slash != NULL)
 			*slash = '\0';
-		snprintf(c->responder, PATH_MAX, "%.4000s/nds-responder", self);
-		if (is_executable(c->responder))
+		snprintf(path, PATH_MAX, "%.4000s/%s", self, name);
+		if (is_executable(path))
 			return;
 	}
-	snprintf(c->responder, PATH_MAX, "%s/nds-responder", NDS_BINDIR);
+	snprintf(path, PATH_MAX, "%s/%s", dir, name);
 }
 
 static int
 find_programs(struct command *c, struct nds_error *err)
 {
-	find_responder(c);
+	find_own("nds-responder", NDS_BINDIR, c->responder);
+	find_own("nds-observer", NDS_LIBEXECDIR, c->observer);
 	c->options.responder = c->responder;
+	c->options.observer = c->observer;
 	c->options.lighttpd = "lighttpd";
 	c->default_program[0] = c->responder;
 	if (!is_executable(c->responder))

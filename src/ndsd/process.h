@@ -27,7 +27,7 @@ struct process {
 	struct watch control, output;
 	struct loop *loop; /* that watches the output */
 	size_t line_bytes; /* of the unfinished line in `line` */
-	char line[1024];
+	char line[LOG_LINE_MAX - 1]; /* a log line without its newline fits */
 	char last[256];	   /* the last whole line it wrote, or "" */
 };
 

@@ -31,6 +31,7 @@ enum state_helper {
 	STATE_CHECKS, /* runs the dependency checks of the application */
 	STATE_FRONT,  /* lighttpd */
 	STATE_SHED,   /* refuses what has waited too long */
+	STATE_OBSERVER, /* exports traces, tells of slow requests */
 	STATE_HELPERS
 };
 

@@ -341,6 +341,7 @@ helpers_stop(struct supervisor *sup, int64_t now_ms)
 		helper_stop(&sup->helper[STATE_HEALTH]);
 		helper_stop(&sup->helper[STATE_CHECKS]);
 		helper_stop(&sup->helper[STATE_SHED]);
+		helper_stop(&sup->helper[STATE_OBSERVER]);
 	}
 	for (int i = 0; i < STATE_HELPERS; i++) {
 		alive += sup->state->helper[i].pid > 0;

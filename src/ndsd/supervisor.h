@@ -37,6 +37,7 @@ struct options {
 	const char *program_path; /* where PATH finds it */
 	const char *self_path;	/* of ndsd itself */
 	const char *responder;	/* nds-responder: serves health.sock */
+	const char *observer;	/* nds-observer */
 	const char *lighttpd;	/* of --front=lighttpd, else NULL */
 };
 

@@ -29,6 +29,7 @@ struct checked {
 	uint32_t ring_at, ring_bytes;
 	uint32_t books_at; /* 0 = none */
 	uint32_t capture_at, capture_bytes;
+	uint32_t trace_at, trace_bytes;
 };
 
 static size_t
@@ -101,6 +102,8 @@ slot_fill(struct slot *s, uint64_t bytes, const uint32_t size[4])
 	s->ring_bytes = size[2];
 	s->books_at = s->ring_at + size[2];
 	s->books_bytes = size[3];
+	s->trace_at = s->books_at + size[3];
+	s->trace_bytes = size[2];
 	atomic_init(&s->fd, -1);
 	s->bytes = bytes;
 	s->version = SLOT_VERSION;
@@ -134,7 +137,7 @@ board_slot_new(uint32_t number, uint32_t capture_bytes, uint32_t answer_bytes,
 	size[1] = (uint32_t)segment_round(answer_bytes);
 	size[2] = power_of_two(segment_round(ring_bytes));
 	size[3] = (uint32_t)segment_round(sizeof(struct books));
-	bytes = SLOT_HEADER_BYTES + size[0] + size[1] + size[2] + size[3];
+	bytes = SLOT_HEADER_BYTES + size[0] + size[1] + 2 * size[2] + size[3];
 	fd = segment_new("nds-slot", bytes, err);
 	if (fd < 0)
 		return -1;
@@ -189,6 +192,8 @@ slot_wrong(const struct slot *s, struct checked *checked)
 	    s->books_at;
 	checked->capture_at = s->capture_at;
 	checked->capture_bytes = s->capture_bytes;
+	checked->trace_at = s->trace_at;
+	checked->trace_bytes = s->trace_bytes;
 	if (s->magic != SLOT_MAGIC)
 		return "it is no slot";
 	if (s->version < SLOT_VERSION || s->bytes != whole)
@@ -200,8 +205,12 @@ slot_wrong(const struct slot *s, struct checked *checked)
 		(checked->books_at % 64 != 0 ||
 		    !inside(checked->books_at, sizeof(struct books), whole))))
 		return "an area lies outside of it";
+	if (checked->trace_bytes > 0 &&
+	    !inside(checked->trace_at, checked->trace_bytes, whole))
+		return "its spans lie outside of it";
 	if (checked->ring_bytes == 0 ||
-	    (checked->ring_bytes & (checked->ring_bytes - 1)) != 0)
+	    (checked->ring_bytes & (checked->ring_bytes - 1)) != 0 ||
+	    (checked->trace_bytes & (checked->trace_bytes - 1)) != 0)
 		return "its ring is no power of two";
 	return NULL;
 }
@@ -274,6 +283,15 @@ board_capture(const struct slot *s, uint32_t *bytes)
 
 	*bytes = checked->capture_bytes;
 	return (const uint8_t *)((uintptr_t)s + checked->capture_at);
+}
+
+uint8_t *
+board_trace_ring(const struct slot *s, uint32_t *bytes)
+{
+	const struct checked *checked = checked_of(s);
+
+	*bytes = checked->trace_bytes;
+	return (uint8_t *)((uintptr_t)s + checked->trace_at);
 }
 
 int

@@ -22,7 +22,7 @@
 
 /* How a responder finds what ndsd gives it: fd numbers in its environment.
  * None of them set = the program runs without ndsd. */
-#define BOARD_ENV_ROLE "NDS_ROLE" /* worker | health | checks | shed */
+#define BOARD_ENV_ROLE "NDS_ROLE" /* worker | health | checks … */
 #define BOARD_ENV_CONTROL "NDS_CONTROL_FD"  /* SOCK_SEQPACKET, see order.h */
 #define BOARD_ENV_SLOT "NDS_SLOT_FD"	    /* struct slot */
 #define BOARD_ENV_POOL "NDS_POOL_FD"	    /* struct pool_board */
@@ -135,6 +135,14 @@ struct slot_tally {
 	} step[TALLY_STEPS];
 };
 
+/* Registers by their DWARF numbers, as far as frames are unwound with them. */
+#define BOARD_REGISTERS 33
+struct board_registers {
+	uint64_t pc, sp;
+	uint32_t count; /* 0 = not known on this machine */
+	uint64_t value[BOARD_REGISTERS];
+};
+
 struct slot {
 	uint32_t magic, version;
 	uint64_t bytes; /* of the whole segment */
@@ -189,6 +197,16 @@ struct slot {
 	_Atomic uint64_t queue_wait[BOARD_LATENCY_BUCKETS];
 	_Atomic uint64_t queue_wait_us; /* sum over that histogram */
 	struct slot_tally tally;
+
+	/* Finished spans, a line each: see ring.h. Set by ndsd. */
+	uint32_t trace_at, trace_bytes; /* 0 = an older ndsd made none */
+	/* Written by the worker (and its guardian). */
+	_Alignas(64) _Atomic uint64_t trace_head;
+	_Atomic uint64_t trace_dropped;	 /* spans that found it full */
+	_Atomic int64_t replayed_ms;	 /* clock_ms; valid when tries > 0 */
+	char traceparent[56];		 /* of this request; "" = none yet */
+	/* Written by the observer. */
+	_Alignas(64) _Atomic uint64_t trace_tail;
 };
 
 /* Why the shedder has refused a request. */
@@ -261,6 +279,10 @@ struct pool_board {
 
 	/* Written by the supervisor. */
 	_Atomic uint64_t event[BOARD_EVENTS];
+
+	/* Written by the observer: spans that were exported, and that were
+	 * given up behind the rings. */
+	_Atomic uint64_t spans_sent, spans_dropped;
 };
 
 /* Make an anonymous slot segment; the areas are rounded up to pages.
@@ -312,6 +334,8 @@ struct books *board_books(const struct slot *s);
 
 /* The capture likewise, for who only looks at it. */
 const uint8_t *board_capture(const struct slot *s, uint32_t *bytes);
+/* The ring of finished spans likewise; 0 bytes = there is none. */
+uint8_t *board_trace_ring(const struct slot *s, uint32_t *bytes);
 
 /* The histogram's bucket for a duration. */
 int board_latency_bucket(int64_t us);

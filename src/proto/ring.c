@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log ring: head and tail are counts of bytes that only grow; their
+ * The rings: head and tail are counts of bytes that only grow; their
  * difference is what stands in the ring.  Each side checks what the other
  * wrote before it uses it.
  */
@@ -8,52 +8,90 @@
 
 #include <string.h>
 
-static void
-copy_in(const struct slot *s, uint64_t head, const char *line, size_t bytes)
-{
+struct ring {
+	uint8_t *data;
 	uint32_t size;
-	uint8_t *ring = board_ring(s, &size);
-	size_t at = (size_t)(head & (size - 1));
-	size_t first = bytes < size - at ? bytes : size - at;
+	_Atomic uint64_t *head, *tail, *dropped;
+};
 
-	memcpy(ring + at, line, first);
-	memcpy(ring, line + first, bytes - first);
+static struct ring
+log_ring(struct slot *s)
+{
+	struct ring r = {.head = &s->ring_head, .tail = &s->ring_tail,
+	    .dropped = &s->count.log_dropped};
+
+	r.data = board_ring(s, &r.size);
+	return r;
+}
+
+static struct ring
+span_ring(struct slot *s)
+{
+	struct ring r = {.head = &s->trace_head, .tail = &s->trace_tail,
+	    .dropped = &s->trace_dropped};
+
+	r.data = board_trace_ring(s, &r.size);
+	return r;
 }
 
 static void
-copy_out(const struct slot *s, uint64_t tail, char *out, size_t bytes)
+copy_in(const struct ring *r, uint64_t head, const char *line, size_t bytes)
 {
-	uint32_t size;
-	const uint8_t *ring = board_ring(s, &size);
-	size_t at = (size_t)(tail & (size - 1));
-	size_t first = bytes < size - at ? bytes : size - at;
+	size_t at = (size_t)(head & (r->size - 1));
+	size_t first = bytes < r->size - at ? bytes : r->size - at;
 
-	memcpy(out, ring + at, first);
-	memcpy(out + first, ring, bytes - first);
+	memcpy(r->data + at, line, first);
+	memcpy(r->data, line + first, bytes - first);
+}
+
+static void
+copy_out(const struct ring *r, uint64_t tail, char *out, size_t bytes)
+{
+	size_t at = (size_t)(tail & (r->size - 1));
+	size_t first = bytes < r->size - at ? bytes : r->size - at;
+
+	memcpy(out, r->data + at, first);
+	memcpy(out + first, r->data, bytes - first);
+}
+
+/* Returns the bytes in the ring with this line, 0 when it was dropped. */
+static uint64_t
+put(const struct ring *r, const char *line, size_t bytes)
+{
+	uint64_t head, used;
+
+	head = atomic_load_explicit(r->head, memory_order_relaxed);
+	used = head - atomic_load_explicit(r->tail, memory_order_acquire);
+	if (bytes == 0 || bytes > RING_LINE_MAX || used > r->size ||
+	    bytes > r->size - used) {
+		atomic_fetch_add_explicit(r->dropped, 1, memory_order_relaxed);
+		return 0;
+	}
+	copy_in(r, head, line, bytes);
+	atomic_store_explicit(r->head, head + bytes, memory_order_release);
+	return used + bytes;
 }
 
 int
 ring_write(struct slot *s, const char *line, size_t bytes)
 {
-	uint64_t head, used;
-	uint32_t size;
+	struct ring r = log_ring(s);
+	uint64_t used = put(&r, line, bytes);
 
-	board_ring(s, &size);
-	head = atomic_load_explicit(&s->ring_head, memory_order_relaxed);
-	used = head - atomic_load_explicit(&s->ring_tail, memory_order_acquire);
-	if (bytes == 0 || bytes > RING_LINE_MAX || used > size ||
-	    bytes > size - used) {
-		atomic_fetch_add_explicit(&s->count.log_dropped, 1,
-		    memory_order_relaxed);
+	if (used == 0)
 		return -1;
-	}
-	copy_in(s, head, line, bytes);
-	atomic_store_explicit(&s->ring_head, head + bytes,
-	    memory_order_release);
-	if (used + bytes <= size / 4 ||
+	if (used <= r.size / 4 ||
 	    atomic_load_explicit(&s->ring_poked, memory_order_relaxed) != 0)
 		return 0;
 	return atomic_exchange(&s->ring_poked, 1) == 0 ? 1 : 0;
+}
+
+int
+ring_span_write(struct slot *s, const char *line, size_t bytes)
+{
+	struct ring r = span_ring(s);
+
+	return put(&r, line, bytes) == 0 ? -1 : 0;
 }
 
 /* Bytes up to and with the last newline. */
@@ -65,28 +103,41 @@ whole_lines(const char *text, size_t bytes)
 	return last == NULL ? 0 : (size_t)(last - text) + 1;
 }
 
-size_t
-ring_read(struct slot *s, char *out, size_t bytes)
+static size_t
+take(const struct ring *r, char *out, size_t bytes)
 {
 	uint64_t head, tail, used;
-	uint32_t size;
-	size_t take;
+	size_t got = 0;
 
-	board_ring(s, &size);
-	/* before the head is read: a poke that comes later is a new one */
-	atomic_store(&s->ring_poked, 0);
-	tail = atomic_load_explicit(&s->ring_tail, memory_order_relaxed);
-	head = atomic_load_explicit(&s->ring_head, memory_order_acquire);
+	tail = atomic_load_explicit(r->tail, memory_order_relaxed);
+	head = atomic_load_explicit(r->head, memory_order_acquire);
 	used = head - tail;
 	if (used == 0)
 		return 0;
-	take = 0;
-	if (used <= size) {
-		take = used < bytes ? (size_t)used : bytes;
-		copy_out(s, tail, out, take);
-		take = whole_lines(out, take);
+	if (used <= r->size) {
+		got = used < bytes ? (size_t)used : bytes;
+		copy_out(r, tail, out, got);
+		got = whole_lines(out, got);
 	}
-	atomic_store_explicit(&s->ring_tail, take == 0 ? head : tail + take,
+	atomic_store_explicit(r->tail, got == 0 ? head : tail + got,
 	    memory_order_release);
-	return take;
+	return got;
+}
+
+size_t
+ring_read(struct slot *s, char *out, size_t bytes)
+{
+	struct ring r = log_ring(s);
+
+	/* before the head is read: a poke that comes later is a new one */
+	atomic_store(&s->ring_poked, 0);
+	return take(&r, out, bytes);
+}
+
+size_t
+ring_span_read(struct slot *s, char *out, size_t bytes)
+{
+	struct ring r = span_ring(s);
+
+	return take(&r, out, bytes);
 }

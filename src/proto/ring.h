@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log ring of a slot: one writer (the worker), one reader (ndsd), whole
- * lines only.  The writer publishes a line by one release-store of the head
- * after all of its bytes; the reader gives room back by storing the tail.
- * Neither ever waits for the other: a line that does not fit is dropped and
- * counted in slot.count.log_dropped.  After the death of the worker what was
- * published is whole.
+ * The rings of a slot, one for log lines, read by ndsd, and one for finished
+ * spans, read by the observer.  Each has one writer (the worker), one reader,
+ * and whole lines only.  The writer publishes a line by one release-store of
+ * the head after all of its bytes; the reader gives room back by storing the
+ * tail.  Neither ever waits for the other: a line that does not fit is dropped
+ * and counted in slot.count.log_dropped or slot.trace_dropped.  After the death
+ * of the worker what was published is whole.
  */
 #ifndef PROTO_RING_H
 #define PROTO_RING_H
@@ -26,5 +27,9 @@ int ring_write(struct slot *s, const char *line, size_t bytes);
  * Returns how many bytes; 0 = empty. A head that makes no sense (a writer gone
  * mad) empties the ring. */
 size_t ring_read(struct slot *s, char *out, size_t bytes);
+
+/* The same for spans, without a poke: the observer comes by the clock. */
+int ring_span_write(struct slot *s, const char *line, size_t bytes);
+size_t ring_span_read(struct slot *s, char *out, size_t bytes);
 
 #endif

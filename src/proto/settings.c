@@ -11,16 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/address.h"
-#include "base/cidr.h"
 #include "base/log.h"
 #include "base/near.h"
 #include "base/num.h"
-#include "base/rate.h"
 #include "proto/envfile.h"
+#include "proto/settings_text.h"
 
-#define LONGEST_SOCKET "/control/control.sock"
-#define KEY_HEADER "header:"
 #define AT(member) offsetof(struct settings, member)
 
 enum { FROM_DEFAULT = 0, FROM_ENVIRONMENT = -1 }; /* else a line */
@@ -44,113 +40,7 @@ number_at(struct settings *s, const struct settings_row *row)
 	return (int64_t *)(void *)((char *)s + row->offset);
 }
 
-/* ---- one value: each check returns what is wrong, or NULL -------------- */
-
-static const char *
-check_directory(const char *value)
-{
-	if (value[0] != '/')
-		return "not an absolute path";
-	if (strlen(value) + strlen(LONGEST_SOCKET) >= SETTINGS_TEXT_MAX)
-		return "too long for a socket below it";
-	return NULL;
-}
-
-/* '-' and '_' are one in a FastCGI parameter. */
-static const char *
-check_header(const char *name)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
-
-	return *name != '\0' && name[strspn(name, allowed)] == '\0' ? NULL :
-	    "no name of a header";
-}
-
-static const char *
-check_header_or_none(const char *name)
-{
-	return *name == '\0' ? NULL : check_header(name);
-}
-
-static const char *
-check_key(const char *value)
-{
-	if (strcmp(value, "address") == 0)
-		return NULL;
-	return strncmp(value, KEY_HEADER, strlen(KEY_HEADER)) == 0 ?
-	    check_header(value + strlen(KEY_HEADER)) : "not one of the two";
-}
-
-static const char *
-check_ranges(const char *value)
-{
-	size_t count;
-
-	return cidr_list(value, NULL, SETTINGS_RANGES_MAX, &count);
-}
-
-static const char *
-check_rate(const char *value)
-{
-	struct rate rate;
-
-	return rate_parse(value, &rate);
-}
-
-static const char *
-check_path(const char *value)
-{
-	return *value == '\0' || *value == '/' ? NULL : "not an absolute path";
-}
-
-_Static_assert(SETTINGS_TEXT_MAX - sizeof(LONGEST_SOCKET) == 86,
-    "as said below");
-
-/* Texts that not everything may stand in, and how people are told so. */
-static const struct text_rule {
-	size_t offset;
-	const char *(*check)(const char *value);
-	const char *allowed;
-} text_rules[] = {
-	{AT(bind_address), address_wrong,
-	    "host:port or [v6]:port, port 1 to 65535"},
-	{AT(runtime_dir), check_directory, "an absolute path of at most 86 "
-	    "bytes"},
-	{AT(front_config), check_path, "an absolute path of at most 107 "
-	    "bytes"},
-	{AT(rate_limit), check_rate, "off, or COUNT/s, /m or /h, then perhaps "
-	    "`burst COUNT', like 50/s burst 100"},
-	{AT(rate_limit_key), check_key, "address, or header:NAME"},
-	{AT(trusted_proxies), check_ranges, "up to 64 addresses or "
-	    "address/bits with commas between"},
-	{AT(client_header), check_header, "letters, digits and -"},
-	{AT(timeout_header), check_header_or_none, "letters, digits and -, or "
-	    "nothing"},
-};
-
-static const struct text_rule *
-text_rule(const struct settings_row *row)
-{
-	for (size_t i = 0; i < sizeof(text_rules) / sizeof(*text_rules); i++)
-		if (text_rules[i].offset == row->offset)
-			return &text_rules[i];
-	return NULL;
-}
-
-static const char *
-check_text(const struct settings_row *row, const char *value)
-{
-	const struct text_rule *rule = text_rule(row);
-
-	if (strlen(value) >= (size_t)row->max)
-		return row->max == SETTINGS_TEXT_MAX ?
-		    "longer than 107 bytes" : "longer than 1023 bytes";
-	for (const char *c = value; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			return "a control character";
-	return rule == NULL ? NULL : rule->check(value);
-}
+/* ---- one value: what is wrong, or NULL ----------------------------------- */
 
 static const char *
 parse_word(const struct settings_row *row, const char *value, int64_t *to)
@@ -172,7 +62,7 @@ row_parse(struct settings *s, const struct settings_row *row,
 
 	switch (row->kind) {
 	case SETTINGS_TEXT:
-		what = check_text(row, value);
+		what = settings_text_wrong(row, value);
 		if (what == NULL)
 			strcpy(text_at(s, row), value);
 		return what;
@@ -212,8 +102,7 @@ row_allowed(const struct settings_row *row, char *text, size_t bytes)
 		    num_show_bytes(row->min, min),
 		    num_show_bytes(row->max, max));
 	else if (row->kind == SETTINGS_TEXT)
-		snprintf(text, bytes, "%s", text_rule(row) != NULL ?
-		    text_rule(row)->allowed : "text of at most 107 bytes");
+		snprintf(text, bytes, "%s", settings_text_allowed(row));
 	for (int i = 0; row->words != NULL && row->words[i] != NULL; i++)
 		used += (size_t)snprintf(text + used, bytes - used, "%s%s",
 		    i == 0 ? "" : ", ", row->words[i]);
@@ -426,13 +315,28 @@ settle_workers(struct load *l)
 }
 
 static int
+check_traces(struct load *l)
+{
+	const struct settings *s = &l->s;
+	char where[256];
+
+	if (strcmp(s->trace, "off") == 0 || s->trace_endpoint[0] != '\0' ||
+	    s->trace_file[0] != '\0')
+		return 0;
+	return error_set(l->err, "%s: APP_TRACE=%s: nobody takes the traces, "
+	    "allowed: off, or with APP_TRACE_ENDPOINT or APP_TRACE_FILE",
+	    place(l, l->from[row_at(AT(trace))], where, sizeof(where)),
+	    s->trace);
+}
+
+static int
 check_together(struct load *l)
 {
 	if (settle_workers(l) < 0 ||
 	    check_order(l, AT(drain_min_ms), AT(drain_max_ms)) < 0 ||
 	    check_order(l, AT(queue_target_ms), AT(queue_timeout_ms)) < 0)
 		return -1;
-	return check_budget(l);
+	return check_traces(l) < 0 ? -1 : check_budget(l);
 }
 
 /* ---- public ------------------------------------------------------------ */

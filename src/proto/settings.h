@@ -59,6 +59,10 @@ struct settings {
 	int64_t workers_min, workers_max; /* loaded: never 0 */
 	int64_t workers_idle_ms;
 	int64_t cache_bytes;   /* 0 = no cache */
+	char trace[SETTINGS_TEXT_MAX]; /* see num_share() */
+	char trace_endpoint[SETTINGS_TEXT_MAX]; /* a URL; "" = none */
+	char trace_file[SETTINGS_TEXT_MAX];	/* "" = none */
+	int64_t slow_ms; /* 0 = never */
 };
 
 struct settings_row {

@@ -54,7 +54,7 @@ unknown() {
 	for dir in src/*/; do
 		case $dir in
 		src/base/ | src/proto/ | src/lib/ | src/ndsd/) ;;
-		src/ndsctl/ | src/prove/ | src/responder/) ;;
+		src/ndsctl/ | src/prove/ | src/responder/ | src/observer/) ;;
 		*) echo "$dir is not in $0" ;;
 		esac
 	done
@@ -65,6 +65,7 @@ judge "proto uses base and proto" only src/proto base proto
 judge "lib uses base, proto and lib" only src/lib base proto lib
 judge "ndsd uses base, proto and ndsd" only src/ndsd base proto ndsd
 judge "ndsctl uses base, proto and ndsctl" only src/ndsctl base proto ndsctl
+judge "observer uses base, proto and observer" only src/observer base proto observer
 judge "prove uses base and prove" only src/prove base prove
 judge "the responder uses nds.h" public src/responder
 judge "the examples use nds.h" public examples

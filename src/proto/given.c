@@ -3,7 +3,7 @@
  * Descriptors named in the environment.  They are taken out of it, so that
  * what a check or a handler runs does not take them for its own.
  */
-#include "lib/given.h"
+#include "proto/given.h"
 
 #include <fcntl.h>
 #include <limits.h>

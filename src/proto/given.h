@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What ndsd gives a process of ours through its environment. */
-#ifndef LIB_GIVEN_H
-#define LIB_GIVEN_H
+#ifndef PROTO_GIVEN_H
+#define PROTO_GIVEN_H
 
 #include "base/error.h"
 #include "proto/board.h"

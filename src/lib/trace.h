@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The trace of a request: which it is, whether it is sampled, and the span of
+ * the request itself, written when it ends by whoever ends it, its worker or
+ * the guardian.  A finished span is one line of OTLP's JSON in the slot's ring;
+ * a process of ndsd's takes it from there.  Nothing here waits.
+ */
+#ifndef LIB_TRACE_H
+#define LIB_TRACE_H
+
+#include "lib/ident.h"
+#include "proto/board.h"
+#include "proto/settings.h"
+
+struct access;
+
+/* Begin, once a process; slot NULL: nobody takes spans, as without ndsd. */
+void trace_open(const struct settings *s, struct slot *slot);
+
+/* Name the trace of the request that the slot holds: as an earlier worker has
+ * named it, else by the caller's traceparent (may be NULL), else a new one.
+ * The slot knows it from here on. */
+void trace_identify(struct slot *slot, struct ident_trace *trace,
+    const char *offered);
+
+/* Whether spans of this trace are to be written. */
+int trace_wanted(const struct ident_trace *trace);
+
+/* The request has ended: write its span, when it is wanted. */
+void trace_end(struct slot *slot, const struct access *a);
+
+/* Write one line into the ring. */
+void trace_write(const char *line, size_t bytes);
+
+/* The caller's tracestate as it may be sent on, "" when it sent none or one
+ * that is malformed. */
+const char *trace_state(const struct ident_trace *trace, const char *offered);
+
+#endif

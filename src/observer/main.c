@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nds-observer: looks at the slots of the pool from outside, in a process of
+ * its own.  It takes the spans that workers have finished, to a collector and
+ * to a file, and tells where slow requests stand and how workers have crashed.
+ * No worker ever waits for it, save while it looks at one's stack.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "observer/sender.h"
+#include "observer/slow.h"
+#include "observer/spool.h"
+#include "proto/exit.h"
+#include "proto/given.h"
+#include "proto/order.h"
+#include "proto/ring.h"
+#include "proto/settings.h"
+
+#define TURN_MS 100
+#define GATHER_MS 1000 /* a span waits so long for others */
+#define LEAVE_MS 400   /* ndsd gives 500 */
+
+struct observer {
+	struct settings settings;
+	int control_fd;
+	struct pool_board *pool;
+	struct slot *slot[BOARD_SLOTS_MAX];
+	uint32_t slots; /* numbers below may be mapped */
+	struct spool spool;
+	struct sender sender;
+	struct slow slow[BOARD_SLOTS_MAX];
+	uint64_t written, dropped; /* spans: to the file alone; here */
+	int file_failed;
+	int64_t leave_ms; /* at the latest; 0 = nobody has told us to */
+};
+
+/* ---- orders -------------------------------------------------------------- */
+
+static void
+slot_take(struct observer *o, uint32_t number, int fd)
+{
+	struct nds_error err;
+	struct slot *s;
+
+	if (number >= BOARD_SLOTS_MAX || fd < 0)
+		return;
+	s = board_slot_map(fd, 1, &err);
+	if (s == NULL) {
+		log_errorx("slot %u: %s", number, err.text);
+		return;
+	}
+	board_unmap(o->slot[number]);
+	o->slot[number] = s;
+	if (number >= o->slots)
+		o->slots = number + 1;
+}
+
+static void
+orders_take(struct observer *o)
+{
+	struct order order;
+	int fd, got;
+
+	while ((got = order_recv(o->control_fd, &order, &fd)) == 1) {
+		if (order.type == ORDER_SLOT)
+			slot_take(o, order.value, fd);
+		if (fd >= 0)
+			close(fd);
+		if (order.type == ORDER_RETIRE && o->leave_ms == 0)
+			o->leave_ms = clock_ms() + LEAVE_MS;
+	}
+	if ((got == 0 || errno != EAGAIN) && o->leave_ms == 0)
+		o->leave_ms = clock_ms() + LEAVE_MS; /* ndsd is gone */
+}
+
+/* ---- spans --------------------------------------------------------------- */
+
+static int
+write_all(int fd, const char *text, size_t bytes)
+{
+	ssize_t n = write(fd, text, bytes);
+
+	if (n == (ssize_t)bytes)
+		return 0;
+	if (n >= 0)
+		errno = ENOSPC;
+	return -1;
+}
+
+/* Opened for each batch, so that it may be rotated. */
+static int
+file_add(struct observer *o, const struct sender_body *b)
+{
+	const char *path = o->settings.trace_file;
+	int fd, result;
+
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY |
+	    O_NONBLOCK, 0640);
+	result = fd < 0 ? -1 : write_all(fd, b->text, b->bytes);
+	if (result < 0 && !o->file_failed)
+		log_error("cannot write traces to %s; spans are dropped", path);
+	o->file_failed = result < 0;
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+static void
+ship(struct observer *o)
+{
+	struct sender_body b;
+
+	if (o->spool.spans == 0)
+		return;
+	b.text = spool_take(&o->spool, &b.spans, &b.bytes);
+	if (b.text == NULL) {
+		o->dropped += b.spans;
+		return;
+	}
+	if (o->settings.trace_file[0] != '\0') {
+		if (file_add(o, &b) < 0)
+			o->dropped += b.spans;
+		else if (o->sender.url == NULL)
+			o->written += b.spans;
+	}
+	sender_push(&o->sender, b);
+}
+
+static void
+line_take(struct observer *o, const char *line, size_t bytes)
+{
+	int rc = spool_add(&o->spool, line, bytes, clock_ms());
+
+	if (rc > 0) {
+		ship(o);
+		rc = spool_add(&o->spool, line, bytes, clock_ms());
+	}
+	if (rc != 0)
+		o->dropped++;
+}
+
+static void
+slot_collect(struct observer *o, struct slot *s)
+{
+	static char text[16 * RING_LINE_MAX];
+	const char *at, *end, *next;
+	size_t n;
+
+	/* no longer than this at a time: others have rings too */
+	for (int turns = 0; turns < 16; turns++) {
+		n = ring_span_read(s, text, sizeof(text));
+		if (n == 0)
+			return;
+		end = text + n;
+		for (at = text; at < end; at = next) {
+			next = memchr(at, '\n', (size_t)(end - at));
+			next = next == NULL ? end : next + 1;
+			line_take(o, at, (size_t)(next - at));
+		}
+	}
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+static void
+turn(struct observer *o)
+{
+	int64_t now;
+
+	for (uint32_t i = 0; i < o->slots; i++)
+		if (o->slot[i] != NULL) {
+			slot_collect(o, o->slot[i]);
+			slow_look(&o->slow[i], o->slot[i],
+			    o->settings.slow_ms);
+		}
+	now = clock_ms();
+	if (o->leave_ms > 0 || now - o->spool.since_ms >= GATHER_MS)
+		ship(o);
+	sender_step(&o->sender, now);
+	atomic_store(&o->pool->spans_sent,
+	    o->sender.sent + o->written);
+	atomic_store(&o->pool->spans_dropped,
+	    o->sender.dropped + o->dropped);
+}
+
+static void
+run(struct observer *o)
+{
+	/* an earlier one may have counted */
+	o->written = atomic_load(&o->pool->spans_sent);
+	o->dropped = atomic_load(&o->pool->spans_dropped);
+	do {
+		sender_wait(&o->sender, o->leave_ms > 0 ? -1 : o->control_fd,
+		    TURN_MS);
+		orders_take(o);
+		turn(o);
+	} while (o->leave_ms == 0 ||
+	    (o->sender.count > 0 && clock_ms() < o->leave_ms));
+	sender_close(&o->sender);
+	atomic_store(&o->pool->spans_dropped,
+	    o->sender.dropped + o->dropped);
+}
+
+static const char *
+service_name(int argc, char **argv)
+{
+	const char *name = getenv("OTEL_SERVICE_NAME");
+
+	if (name != NULL && *name != '\0')
+		return name;
+	return argc > 1 ? argv[1] : "unknown_service";
+}
+
+int
+main(int argc, char **argv)
+{
+	struct observer *o = calloc(1, sizeof(*o));
+	struct nds_error err;
+
+	if (o == NULL)
+		return EXIT_REFUSED;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN); /* the group's, not meant for us */
+	signal(SIGHUP, SIG_IGN);
+	if (settings_load_environment(&o->settings, environ, &err) < 0)
+		goto failed;
+	log_open(o->settings.log_format == LOG_FORMAT_JSON,
+	    (enum log_level)o->settings.log_level, NULL, NULL);
+	o->spool.service = service_name(argc, argv);
+	o->pool = given_pool(1, &err);
+	if (o->pool == NULL ||
+	    given_fd(BOARD_ENV_CONTROL, &o->control_fd, &err) < 0 ||
+	    sender_open(&o->sender, strcmp(o->settings.trace, "off") == 0 ?
+		"" : o->settings.trace_endpoint, &err) < 0)
+		goto failed;
+	run(o);
+	free(o);
+	return EXIT_DONE;
+failed:
+	fprintf(stderr, "nds-observer: %s\n", err.text);
+	free(o);
+	return EXIT_REFUSED;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "observer/sender.h"
+
+#include <curl/curl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define TIMEOUT_MS 10000L
+#define FIRST_MS 1000
+#define LONGEST_MS 30000
+
+static size_t
+swallow(char *data, size_t size, size_t count, void *arg)
+{
+	(void)data;
+	(void)arg;
+	return size * count;
+}
+
+static int
+easy_set(struct sender *s)
+{
+	struct curl_slist *list, *more;
+
+	list = curl_slist_append(NULL, "Content-Type: application/json");
+	more = list == NULL ? NULL : curl_slist_append(list, "Expect:");
+	s->headers = list;
+	return more == NULL ||
+	    curl_easy_setopt(s->easy, CURLOPT_URL, s->url) != CURLE_OK ||
+	    curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, list) != CURLE_OK ||
+	    curl_easy_setopt(s->easy, CURLOPT_USERAGENT,
+		"no-downtime-service/" NDS_VERSION) != CURLE_OK ||
+	    curl_easy_setopt(s->easy, CURLOPT_WRITEFUNCTION, swallow) !=
+		CURLE_OK ||
+	    curl_easy_setopt(s->easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS) !=
+		CURLE_OK ||
+	    curl_easy_setopt(s->easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ? -1 :
+	    0;
+}
+
+int
+sender_open(struct sender *s, const char *url, struct nds_error *err)
+{
+	memset(s, 0, sizeof(*s));
+	if (*url == '\0')
+		return 0;
+	s->url = url;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
+		s->multi = curl_multi_init();
+		s->easy = curl_easy_init();
+	}
+	if (s->multi == NULL || s->easy == NULL || easy_set(s) < 0)
+		return error_set(err, "libcurl cannot be used");
+	return 0;
+}
+
+static void
+pop(struct sender *s)
+{
+	free(s->body[s->first].text);
+	s->first = (s->first + 1) % SENDER_QUEUE;
+	s->count--;
+}
+
+void
+sender_push(struct sender *s, struct sender_body body)
+{
+	if (s->url == NULL || s->count == SENDER_QUEUE) {
+		if (s->url != NULL)
+			s->dropped += body.spans;
+		free(body.text);
+		return;
+	}
+	s->body[(s->first + s->count++) % SENDER_QUEUE] = body;
+}
+
+static void
+begin(struct sender *s)
+{
+	const struct sender_body *b = &s->body[s->first];
+
+	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE, (long)b->bytes);
+	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, b->text);
+	s->in_flight = curl_multi_add_handle(s->multi, s->easy) == CURLM_OK;
+}
+
+static void
+taken(struct sender *s)
+{
+	s->sent += s->body[s->first].spans;
+	if (s->failures > 0)
+		log_info("%s takes traces again; %llu spans were dropped",
+		    s->url, (unsigned long long)s->dropped);
+	s->failures = 0;
+	pop(s);
+}
+
+/* It may take the same later. */
+static void
+put_off(struct sender *s, int64_t now_ms)
+{
+	curl_off_t asked = 0;
+	int64_t wait_ms = FIRST_MS;
+
+	curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &asked);
+	for (unsigned i = 0; i < s->failures && wait_ms < LONGEST_MS; i++)
+		wait_ms *= 2;
+	if (asked * 1000 > wait_ms)
+		wait_ms = asked * 1000;
+	s->retry_ms = now_ms + (wait_ms < LONGEST_MS ? wait_ms : LONGEST_MS);
+	if (s->failures++ == 0)
+		log_warnx("%s does not take traces: %s; tried again, and "
+			  "beyond %d batches spans are dropped", s->url, s->why,
+		    SENDER_QUEUE);
+}
+
+static void
+refused(struct sender *s)
+{
+	log_warnx("%s refuses %u spans: %s; they are dropped", s->url,
+	    s->body[s->first].spans, s->why);
+	s->dropped += s->body[s->first].spans;
+	pop(s);
+}
+
+static int
+is_passing(long status)
+{
+	return status == 0 || status == 429 || (status >= 502 && status <= 504);
+}
+
+static void
+finish(struct sender *s, CURLcode result, int64_t now_ms)
+{
+	long status = 0;
+
+	curl_multi_remove_handle(s->multi, s->easy);
+	s->in_flight = 0;
+	if (result == CURLE_OK)
+		curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+	snprintf(s->why, sizeof(s->why), "%s",
+	    curl_easy_strerror(result));
+	if (result == CURLE_OK)
+		snprintf(s->why, sizeof(s->why), "it answers %ld", status);
+	if (status >= 200 && status < 300)
+		taken(s);
+	else if (is_passing(status))
+		put_off(s, now_ms);
+	else
+		refused(s);
+}
+
+void
+sender_step(struct sender *s, int64_t now_ms)
+{
+	CURLMsg *message;
+	int running;
+
+	if (s->url == NULL)
+		return;
+	if (!s->in_flight && s->count > 0 && now_ms >= s->retry_ms)
+		begin(s);
+	if (!s->in_flight)
+		return;
+	curl_multi_perform(s->multi, &running);
+	while ((message = curl_multi_info_read(s->multi, &running)) != NULL)
+		if (message->msg == CURLMSG_DONE)
+			finish(s, message->data.result, now_ms);
+}
+
+void
+sender_wait(struct sender *s, int fd, int timeout_ms)
+{
+	struct curl_waitfd extra = {.fd = fd, .events = CURL_WAIT_POLLIN};
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	if (s->url == NULL)
+		poll(&p, 1, timeout_ms);
+	else
+		curl_multi_poll(s->multi, &extra, fd < 0 ? 0 : 1,
+		    timeout_ms, NULL);
+}
+
+void
+sender_close(struct sender *s)
+{
+	while (s->count > 0) {
+		s->dropped += s->body[s->first].spans;
+		pop(s);
+	}
+	if (s->url == NULL)
+		return;
+	curl_easy_cleanup(s->easy);
+	curl_multi_cleanup(s->multi);
+	curl_slist_free_all(s->headers);
+	curl_global_cleanup();
+}

@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2119
+#
+# A slow request is told while it runs, once, with the place where its handler
+# stands, and its worker goes on at once.
+. "${srcdir:-.}/tests/e2e/lib.sh"
+need jq
+export APP_SLOW=200ms APP_WORKERS=2
+ndsd_start -- "$(program tests/peer/traced)"
+
+lines() { grep '"slow request"' "$tmp/ndsd.log"; }
+told() { [ "$(lines | wc -l)" -ge "$1" ]; }
+of() { lines | tail -n 1 | jq -r ".$1"; }
+
+ask --path /orders/1 "$app"
+peer --path /slow --query secret=1 --header 'X-Request-Id: tortoise' \
+    --timeout 20000 "$app" >"$tmp/flight" &
+flight=$!
+ok "a slow request is told while it runs" wait_until 5 told 1
+is "by its id" "$(of request_id)" tortoise
+like "with its trace" "$(of trace_id)" '^[0-9a-f]{32}$'
+is "and what was asked, without the query" "$(of '|[.method,.path]|join(" ")')" "GET /slow"
+ok "not before its time" test "$(of running_ms)" -ge 200
+if grep -q -e -DHAVE_LIBDW "$builddir/Makefile" &&
+    [ "$(of stack_missing)" = null ]; then
+	like "with the place where its handler stands" "$(of stack)" \
+	    'nanosleep.* < wait_for_it( traced\.c:[0-9]+)? < slow( traced\.c:[0-9]+)? < .* < main'
+	ok "its worker was held for $(of held_ms) ms" \
+	    test "$(of 'held_ms|floor')" -lt $((10 * scale))
+	diag "$(of stack)"
+else
+	like "or why that is not known" "$(of stack_missing)" 'ptrace'
+fi
+wait "$flight"
+like "it is answered" "$(<"$tmp/flight")" '^status 200'
+is "it was told once" "$(lines | wc -l)" 1
+
+ask --path /slow "$app"
+ok "so is the next one" told 2
+stop_is 0 "it stops"
+
+# ---- off
+export APP_SLOW=0
+ndsd_start -- "$(program tests/peer/traced)"
+is "without traces and slow requests there is no observer" \
+    "$(pgrep -fc "^$builddir/nds-observer" -P "$(field .supervisor.pid)")" 0
+stop_is 0 "it stops again"
+done_testing

@@ -1,0 +1,151 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2119
+#
+# Traces: spans of requests and of handlers arrive at a collector as OTLP wants
+# them, a replay shows, the caller decides, and a collector that is away costs
+# spans and no request.
+. "${srcdir:-.}/tests/e2e/lib.sh"
+need jq python3
+
+port=$(free_port)
+spans=$tmp/spans
+: >"$spans"
+collector_start() {
+	spawn collector python3 "$srcdir/tests/peer/collector.py" "$port" "$spans"
+	collector_pid=$pid
+}
+collector_start
+export APP_TRACE=100% APP_TRACE_ENDPOINT=http://127.0.0.1:$port/v1/traces
+export APP_TRACE_FILE=$tmp/traces.jsonl APP_WORKERS=2
+ndsd_start -- "$(program tests/peer/traced)"
+
+trace=4bf92f3577b34da6a3ce929d0e0e4736
+caller=00f067aa0ba902b7
+# of TRACE JQ: the spans of a trace, then what of them is asked
+of() { jq -sr --arg t "$1" "[.[]|select(.traceId==\$t)]|$2" "$spans"; }
+arrived() { [ "$(of "$1" length)" -ge "$2" ]; }
+server='map(select(.kind==2))[0]'
+
+# ---- a request with spans of its handler
+ask --path /orders/7 --param "HTTP_TRACEPARENT=00-$trace-$caller-01" \
+    --param 'HTTP_TRACESTATE=a=1,b=2' --param 'HTTP_USER_AGENT=x"\y' \
+    --param REMOTE_ADDR=192.0.2.7 --param SERVER_PROTOCOL=HTTP/1.1 "$app"
+is "the request is answered" "$status_code" 200
+like "tracestate is handed on" "$answer" '^body a=1,b=2'
+ok "its spans arrive" wait_until 10 arrived $trace 3
+is "three of them" "$(of $trace length)" 3
+is "as the protocol wants them" "$(jq -s 'map(.wrong)|add' "$spans")" "[]"
+is "of the service" "$(of $trace '.[0].service')" traced
+is "the caller is the parent" "$(of $trace "$server.parentSpanId")" "$caller"
+is "tracestate is told" "$(of $trace "$server.traceState")" "a=1,b=2"
+is "the span has the route's name" "$(of $trace "$server.name")" "GET /orders/{id}"
+is "the attributes are those of HTTP servers" "$(of $trace "$server.attributes|
+    [.\"http.request.method\",.\"http.route\",.\"url.path\",.\"url.scheme\",
+    .\"http.response.status_code\",.\"client.address\",
+    .\"network.protocol.version\",.\"user_agent.original\",.\"order.id\"]|
+    map(tostring)|join(\" \")")" \
+    'GET /orders/{id} /orders/7 http 200 192.0.2.7 1.1 x"\y 7'
+is "the handler's span is its child" \
+    "$(of $trace 'map(select(.name=="find order"))[0].parentSpanId')" \
+    "$(of $trace "$server.spanId")"
+is "and has one within it" \
+    "$(of $trace 'map(select(.name=="SELECT \"orders\""))[0].parentSpanId')" \
+    "$(of $trace 'map(select(.name=="find order"))[0].spanId')"
+is "with its attributes and its failure" \
+    "$(of $trace 'map(select(.name=="SELECT \"orders\""))[0]|
+    [.attributes."db.system",.attributes."db.rows",.status.code,.status.message]|
+    map(tostring)|join(" ")')" "test 3 2 no such table"
+like "what it sends on names the innermost span" "$answer" \
+    "00-$trace-$(of $trace 'map(select(.name=="SELECT \"orders\""))[0].spanId')-01"
+like "a log line of the request has the ids" \
+    "$(grep "\"$trace\"" "$tmp/ndsd.log")" \
+    "\"span_id\":\"$(of $trace "$server.spanId")\""
+in_file() { grep -q "$trace" "$tmp/traces.jsonl"; }
+ok "the file has them too" wait_until 5 in_file
+is "a line a batch" "$(jq -r '.resourceSpans|length' "$tmp/traces.jsonl" | sort -u)" 1
+
+# ---- what the handler leaves open
+other=11111111111111111111111111111111
+ask --path /left --param "HTTP_TRACEPARENT=00-$other-$caller-01" "$app"
+ok "what a handler leaves open ends with it" wait_until 10 arrived $other 3
+
+# ---- the caller decides
+ask --path /orders/8 --param "HTTP_TRACEPARENT=00-${trace//4/5}-$caller-00" "$app"
+like "a caller that does not sample is told so" "$answer" "00-${trace//4/5}-[0-9a-f]{16}-00"
+ask --path /orders/9 --param "HTTP_TRACEPARENT=00-${trace//4/6}-$caller-01" "$app"
+wait_until 10 arrived ${trace//4/6} 3
+is "and gets no span" "$(of ${trace//4/5} length)" 0
+
+# ---- nonsense comes out harmless
+hostile=22222222222222222222222222222222
+ask --path '/orders/%00"%0a<' --param "HTTP_TRACEPARENT=00-$hostile-$caller-01" \
+    --param "HTTP_TRACESTATE=$(printf 'a=\001')" --method "M\"X" \
+    --param "HTTP_USER_AGENT=$(printf '\377\033[2J')" "$app"
+ok "a hostile request has a span" wait_until 10 arrived $hostile 1
+is "of a known name" "$(of $hostile "$server.name")" HTTP
+is "without a tracestate" "$(of $hostile "$server.traceState")" null
+
+# ---- a replay
+again=33333333333333333333333333333333
+peer --path /slow --param "HTTP_TRACEPARENT=00-$again-$caller-01" --timeout 20000 \
+    "$app" >"$tmp/flight" &
+flight=$!
+busy_worker() { field '[.workers[]|select(.state=="busy")|.pid]|first//empty'; }
+has_busy() { [ -n "$(busy_worker)" ]; }
+wait_until 5 has_busy
+kill -KILL "$(busy_worker)"
+wait "$flight"
+like "a request whose worker was killed is answered" "$(<"$tmp/flight")" '^status 200'
+ok "its span arrives" wait_until 10 arrived $again 1
+is "once, with the replay" "$(of $again 'map([.kind,.events[].name])|tostring')" '[[2,"replay"]]'
+like "the replay is in the log under the same span" \
+    "$(grep 'is run again' "$tmp/ndsd.log")" "\"span_id\":\"$(of $again "$server.spanId")\""
+twice=44444444444444444444444444444444
+ask --path /null --method POST --param "HTTP_TRACEPARENT=00-$twice-$caller-01" "$app"
+is "one that cannot be replayed is answered 502" "$status_code" 502
+ok "and has a span" wait_until 10 arrived $twice 1
+is "of an error" "$(of $twice "$server|[.status.code,.attributes.\"error.type\"]|tostring")" '[2,"502"]'
+
+# ---- the collector is away
+metric() {
+	peer --path /metrics "$health" | sed -nE "s/^(body )?nds_spans_$1_total //p"
+}
+is "none was dropped so far" "$(metric dropped)" 0
+kill -KILL "$collector_pid"
+wait_until 5 gone "$collector_pid"
+peer --many 2 --repeat 15000 --path /left "$app" >"$tmp/many" 2>&1
+is "no request is lost while the collector is away" \
+    "$(sed -n 's/^whole //p' "$tmp/many")" 30000
+drops() { [ "$(metric dropped)" -gt 0 ]; }
+ok "spans are dropped and counted ($(metric dropped))" wait_until 10 drops
+observer=$(pgrep -f "^$builddir/nds-observer" -P "$(field .supervisor.pid)")
+ok "memory is bounded" test "$(awk '/^VmRSS/ { print $2 }' \
+    "/proc/$observer/status")" -lt 65536
+like "that is told once" "$(grep -c 'does not take traces' "$tmp/ndsd.log")" '^1$'
+collector_start
+back=55555555555555555555555555555555
+ask --path /left --param "HTTP_TRACEPARENT=00-$back-$caller-01" "$app"
+told_back() { grep -q 'takes traces again' "$tmp/ndsd.log"; }
+ok "it takes traces again" wait_until 20 told_back
+
+# ---- the observer dies, and is told to end
+kill -KILL "$observer"
+after=66666666666666666666666666666666
+ask --path /left --param "HTTP_TRACEPARENT=00-$after-$caller-01" "$app"
+ok "another observer takes what waits" wait_until 20 arrived $after 3
+last=77777777777777777777777777777777
+ask --path /left --param "HTTP_TRACEPARENT=00-$last-$caller-01" "$app"
+stop_is 0 "it stops"
+is "the last spans are out before it ends" "$(of $last length)" 3
+
+# ---- settings
+unset APP_TRACE_ENDPOINT APP_TRACE_FILE
+refused "traces that nobody takes" 78 'APP_TRACE=100%: nobody' "$ndsd" -t
+export APP_TRACE_FILE=$tmp/few.jsonl APP_TRACE=0%
+ndsd_start -- "$(program tests/peer/traced)"
+ask --path /left "$app"
+like "of 0% none is sampled" "$answer" '-00$'
+stop_is 0 "it stops again"
+ok "and none is written" test ! -e "$tmp/few.jsonl"
+done_testing
