@@ -17,6 +17,7 @@
 #include "base/resident.h"
 #include "base/sig.h"
 #include "lib/app.h"
+#include "lib/crash.h"
 #include "lib/journal.h"
 #include "lib/nds.h"
 #include "lib/own.h"
@@ -125,6 +126,7 @@ worker_begin(struct guardian *g, pid_t guardian_pid)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	volunteer();
 	atomic_store(&g->worker->slot->worker_pid, (int32_t)getpid());
+	crash_watch(g->worker->slot);
 }
 
 /* ---- waiting ------------------------------------------------------------- */
@@ -371,6 +373,8 @@ bury(struct guardian *g, int status)
 {
 	const struct settings *set = &g->worker->settings;
 	struct slot *s = g->worker->slot;
+	uint64_t lost = atomic_load(&s->count.lost);
+	int held = atomic_load(&s->fd) >= 0;
 	enum rescue next;
 	int64_t wait_ms;
 	int told;
@@ -384,6 +388,10 @@ bury(struct guardian *g, int status)
 	next = rescue_dead(s, g->worker->listen_fd,
 	    (uint32_t)set->replay_bytes, set->request_timeout_ms);
 	journal_enter_slot(NULL);
+	crash_tell(s, g->pid, !held ? CRASH_NONE :
+		next != RESCUE_NOTHING ? CRASH_REPLAYED :
+		atomic_load(&s->count.lost) > lost ? CRASH_LOST :
+		CRASH_ANSWERED);
 	own_visit(close_foreign, s);
 	bury_children(g);
 	if (next != RESCUE_CAPTURED)

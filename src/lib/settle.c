@@ -12,6 +12,7 @@
 #include "lib/response.h"
 #include "lib/trace.h"
 #include "lib/transfer.h"
+#include "proto/books.h"
 
 #define SEND_MS 1000 /* for a front that is slow to read */
 #define DRAIN_MS 250 /* for what a front still sends */
@@ -117,11 +118,25 @@ struct ending {
 	uint64_t body_bytes, sent_bytes;
 };
 
+/* The pattern of the route that the worker has noted, NULL if none. */
+static const char *
+route_name(struct slot *s, char name[BOOKS_LABEL_BYTES])
+{
+	const struct books *books = board_books(s);
+	uint32_t at = atomic_load(&s->route);
+
+	if (books == NULL || at < BOOKS_FIRST || at >= BOOKS_ROUTES)
+		return NULL;
+	snprintf(name, BOOKS_LABEL_BYTES, "%.*s", BOOKS_LABEL_BYTES - 1,
+	    books->route[at].label);
+	return name;
+}
+
 static void
 account(struct slot *s, const struct ending *e)
 {
 	char method[32], path[512], client[64], parent[128], https[16];
-	char protocol[16], agent[256], state[513];
+	char protocol[16], agent[256], state[513], route[BOOKS_LABEL_BYTES];
 	int64_t started_ms = atomic_load(&s->started_ms);
 	struct ident_trace trace;
 	struct wire_scan scan;
@@ -131,6 +146,7 @@ account(struct slot *s, const struct ending *e)
 	    .path = path,
 	    .protocol = protocol,
 	    .agent = agent,
+	    .route = route_name(s, route),
 	    .event = e->status == 504 ? "deadline" : NULL,
 	    .error = e->why,
 	    .status = e->status,

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "observer/crash.h"
 #include "observer/sender.h"
 #include "observer/slow.h"
 #include "observer/spool.h"
@@ -37,6 +38,7 @@ struct observer {
 	struct spool spool;
 	struct sender sender;
 	struct slow slow[BOARD_SLOTS_MAX];
+	uint32_t crashes[BOARD_SLOTS_MAX]; /* told, by their serials */
 	uint64_t written, dropped; /* spans: to the file alone; here */
 	int file_failed;
 	int64_t leave_ms; /* at the latest; 0 = nobody has told us to */
@@ -58,6 +60,8 @@ slot_take(struct observer *o, uint32_t number, int fd)
 		return;
 	}
 	board_unmap(o->slot[number]);
+	if (o->slot[number] == NULL) /* an earlier one has told of those */
+		o->crashes[number] = atomic_load(&s->crash.serial);
 	o->slot[number] = s;
 	if (number >= o->slots)
 		o->slots = number + 1;
@@ -180,6 +184,7 @@ turn(struct observer *o)
 			slot_collect(o, o->slot[i]);
 			slow_look(&o->slow[i], o->slot[i],
 			    o->settings.slow_ms);
+			crash_look(&o->crashes[i], o->slot[i]);
 		}
 	now = clock_ms();
 	if (o->leave_ms > 0 || now - o->spool.since_ms >= GATHER_MS)

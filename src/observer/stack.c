@@ -20,7 +20,7 @@
 #include <elfutils/libdwfl.h>
 #endif
 
-#define HOLD_MS 50 /* a process in the midst of disk input does not stop */
+#define HOLD_MS 200 /* a process in the midst of disk input does not stop */
 #define PAGE 4096u
 #define FRAMES_MAX 32
 

@@ -53,6 +53,8 @@ subject_tell(const struct subject *subject, struct log_line *l)
 		id[16] = '\0';
 		log_line_text(l, "span_id", id);
 	}
+	if (subject->method[0] == '\0')
+		return;
 	log_line_text(l, "method", subject->method);
 	log_line_text(l, "path", subject->path);
 }

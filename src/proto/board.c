@@ -22,6 +22,7 @@
  * take no memory. */
 #define SLOT_HEADER_BYTES 16384
 #define POOL_BYTES 65536
+#define CRASH_BYTES 65536u /* of a stack */
 
 struct checked {
 	size_t lead;  /* bytes from here to the segment */
@@ -30,6 +31,7 @@ struct checked {
 	uint32_t books_at; /* 0 = none */
 	uint32_t capture_at, capture_bytes;
 	uint32_t trace_at, trace_bytes;
+	uint32_t crash_at, crash_bytes;
 };
 
 static size_t
@@ -104,6 +106,8 @@ slot_fill(struct slot *s, uint64_t bytes, const uint32_t size[4])
 	s->books_bytes = size[3];
 	s->trace_at = s->books_at + size[3];
 	s->trace_bytes = size[2];
+	s->crash_at = s->trace_at + size[2];
+	s->crash_bytes = CRASH_BYTES;
 	atomic_init(&s->fd, -1);
 	s->bytes = bytes;
 	s->version = SLOT_VERSION;
@@ -137,7 +141,8 @@ board_slot_new(uint32_t number, uint32_t capture_bytes, uint32_t answer_bytes,
 	size[1] = (uint32_t)segment_round(answer_bytes);
 	size[2] = power_of_two(segment_round(ring_bytes));
 	size[3] = (uint32_t)segment_round(sizeof(struct books));
-	bytes = SLOT_HEADER_BYTES + size[0] + size[1] + 2 * size[2] + size[3];
+	bytes = SLOT_HEADER_BYTES + size[0] + size[1] + 2 * size[2] + size[3] +
+	    CRASH_BYTES;
 	fd = segment_new("nds-slot", bytes, err);
 	if (fd < 0)
 		return -1;
@@ -194,6 +199,8 @@ slot_wrong(const struct slot *s, struct checked *checked)
 	checked->capture_bytes = s->capture_bytes;
 	checked->trace_at = s->trace_at;
 	checked->trace_bytes = s->trace_bytes;
+	checked->crash_at = s->crash_at;
+	checked->crash_bytes = s->crash_bytes;
 	if (s->magic != SLOT_MAGIC)
 		return "it is no slot";
 	if (s->version < SLOT_VERSION || s->bytes != whole)
@@ -205,9 +212,11 @@ slot_wrong(const struct slot *s, struct checked *checked)
 		(checked->books_at % 64 != 0 ||
 		    !inside(checked->books_at, sizeof(struct books), whole))))
 		return "an area lies outside of it";
-	if (checked->trace_bytes > 0 &&
-	    !inside(checked->trace_at, checked->trace_bytes, whole))
-		return "its spans lie outside of it";
+	if ((checked->trace_bytes > 0 &&
+	    !inside(checked->trace_at, checked->trace_bytes, whole)) ||
+	    (checked->crash_bytes > 0 &&
+	    !inside(checked->crash_at, checked->crash_bytes, whole)))
+		return "an area of the observer's lies outside of it";
 	if (checked->ring_bytes == 0 ||
 	    (checked->ring_bytes & (checked->ring_bytes - 1)) != 0 ||
 	    (checked->trace_bytes & (checked->trace_bytes - 1)) != 0)
@@ -292,6 +301,15 @@ board_trace_ring(const struct slot *s, uint32_t *bytes)
 
 	*bytes = checked->trace_bytes;
 	return (uint8_t *)((uintptr_t)s + checked->trace_at);
+}
+
+uint8_t *
+board_crash_stack(const struct slot *s, uint32_t *bytes)
+{
+	const struct checked *checked = checked_of(s);
+
+	*bytes = checked->crash_bytes;
+	return (uint8_t *)((uintptr_t)s + checked->crash_at);
 }
 
 int

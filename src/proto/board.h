@@ -143,6 +143,22 @@ struct board_registers {
 	uint64_t value[BOARD_REGISTERS];
 };
 
+/* What became of the request that a crashed worker held. */
+enum crash_fate { CRASH_NONE, CRASH_REPLAYED, CRASH_ANSWERED, CRASH_LOST };
+
+/* Written by a worker that dies of a fault, then by its guardian. */
+struct slot_crash {
+	_Atomic uint32_t serial; /* one more with each that is complete */
+	_Atomic int32_t pid;	 /* whose it is; 0 = none yet */
+	int32_t told_pid;	 /* the same, once it is complete */
+	int32_t signal, code;	 /* of siginfo_t */
+	uint64_t address;
+	uint32_t fate;		 /* enum crash_fate */
+	uint32_t stack_bytes;	 /* copied, from registers.sp on */
+	struct board_registers registers;
+	char request_id[64], traceparent[56];
+};
+
 struct slot {
 	uint32_t magic, version;
 	uint64_t bytes; /* of the whole segment */
@@ -200,6 +216,7 @@ struct slot {
 
 	/* Finished spans, a line each: see ring.h. Set by ndsd. */
 	uint32_t trace_at, trace_bytes; /* 0 = an older ndsd made none */
+	uint32_t crash_at, crash_bytes; /* likewise: room for a stack */
 	/* Written by the worker (and its guardian). */
 	_Alignas(64) _Atomic uint64_t trace_head;
 	_Atomic uint64_t trace_dropped;	 /* spans that found it full */
@@ -207,6 +224,8 @@ struct slot {
 	char traceparent[56];		 /* of this request; "" = none yet */
 	/* Written by the observer. */
 	_Alignas(64) _Atomic uint64_t trace_tail;
+
+	struct slot_crash crash;
 };
 
 /* Why the shedder has refused a request. */
@@ -336,6 +355,9 @@ struct books *board_books(const struct slot *s);
 const uint8_t *board_capture(const struct slot *s, uint32_t *bytes);
 /* The ring of finished spans likewise; 0 bytes = there is none. */
 uint8_t *board_trace_ring(const struct slot *s, uint32_t *bytes);
+
+/* Where the stack of a crashed worker stands, likewise. */
+uint8_t *board_crash_stack(const struct slot *s, uint32_t *bytes);
 
 /* The histogram's bucket for a duration. */
 int board_latency_bucket(int64_t us);

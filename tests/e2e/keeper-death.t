@@ -89,8 +89,8 @@ old_ended() {
 count=$(left | wc -w)
 prove_end
 is "none of $(jq .whole.requests <<<"$told") requests was lost (hazard 6)" "$lost" "0 {}"
-# main, supervisor, health, shedder, the front, and the new responders
-ok "nothing of the old one is left" wait_until 5 old_ended $((count + 5))
+# main, supervisor, health, shedder, observer, the front, the new responders
+ok "nothing of the old one is left" wait_until 5 old_ended $((count + 6))
 ask --path /live "$health"
 is "the new one answers probes" "$status_code" 200
 

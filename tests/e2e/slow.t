@@ -3,7 +3,7 @@
 # shellcheck disable=SC2016,SC2119
 #
 # A slow request is told while it runs, once, with the place where its handler
-# stands, and its worker goes on at once.
+# stands, and its worker goes on at once.  A crash is told likewise.
 . "${srcdir:-.}/tests/e2e/lib.sh"
 need jq
 export APP_SLOW=200ms APP_WORKERS=2
@@ -38,6 +38,30 @@ is "it was told once" "$(lines | wc -l)" 1
 
 ask --path /slow "$app"
 ok "so is the next one" told 2
+
+# ---- crashes
+crashes() { grep '"worker crashed"' "$tmp/ndsd.log"; }
+crashed() { [ "$(crashes | wc -l)" -ge "$1" ]; }
+crash() { crashes | tail -n 1 | jq -r ".$1"; }
+if [ -z "$sanitize" ]; then
+	ask --path /null --header 'X-Request-Id: icarus' "$app"
+	is "a request whose worker crashed is run again" "$status_code" 200
+	ok "the crash is told" wait_until 5 crashed 1
+	ok "of the one that died" grep -q "(pid $(crash pid)) died of SIGSEGV" \
+	    "$tmp/ndsd.log"
+	is "by signal, address and request" \
+	    "$(crash '|[.signal,.address,.request_id,.request]|join(" ")')" \
+	    "SIGSEGV 0x0 icarus run again"
+	like "with its trace" "$(crash trace_id)" '^[0-9a-f]{32}$'
+	! grep -q -e -DHAVE_LIBDW "$builddir/Makefile" ||
+	    like "and the place" "$(crash stack)" \
+		'^follow_it( traced\.c:[0-9]+)? < follow_null( traced\.c:[0-9]+)? < .* < main'
+	ask --path /null --method POST "$app"
+	is "one that may not be run again is answered 502" "$status_code" 502
+	ok "that crash is told" wait_until 5 crashed 2
+	is "as a loss" "$(crash request)" lost
+	like "it dies as without us" "$(grep 'died of' "$tmp/ndsd.log")" 'SIGSEGV'
+fi
 stop_is 0 "it stops"
 
 # ---- off

@@ -105,6 +105,7 @@ twice=44444444444444444444444444444444
 ask --path /null --method POST --param "HTTP_TRACEPARENT=00-$twice-$caller-01" "$app"
 is "one that cannot be replayed is answered 502" "$status_code" 502
 ok "and has a span" wait_until 10 arrived $twice 1
+is "of its route" "$(of $twice "$server.name")" "POST /null"
 is "of an error" "$(of $twice "$server|[.status.code,.attributes.\"error.type\"]|tostring")" '[2,"502"]'
 
 # ---- the collector is away

@@ -51,7 +51,7 @@ slow(struct nds_request *req, struct nds_response *res)
 	return nds_text(res, 200, "slow\n");
 }
 
-static volatile int *nowhere;
+static int *volatile nowhere;
 
 static void __attribute__((noinline))
 follow_it(void)

@@ -100,7 +100,9 @@ START_TEST(a_lying_header_is_refused)
 	    {&s->answer_bytes, 1u << 30}, {&s->ring_at, 0xfffff000u},
 	    {&s->ring_bytes, 0}, {&s->ring_bytes, RING - 1},
 	    {&s->ring_bytes, 1u << 20}, {&s->books_at, 8},
-	    {&s->books_at, 0xffff0000u}};
+	    {&s->books_at, 0xffff0000u}, {&s->trace_at, UINT32_MAX},
+	    {&s->trace_bytes, RING - 1}, {&s->trace_bytes, 1u << 20},
+	    {&s->crash_at, 8}, {&s->crash_bytes, UINT32_MAX}};
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
 		uint32_t truth = *lies[i].at;

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "observer/crash.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/sig.h"
+#include "observer/stack.h"
+#include "observer/subject.h"
+
+static const char *const fates[] = {"none", "run again", "answered", "lost"};
+
+/* The layout of the dead one's memory is that of its guardian, which it was
+ * forked from. */
+static void
+sample_take(struct stack_sample *to, const struct slot *s)
+{
+	uint32_t room;
+	const uint8_t *stack = board_crash_stack(s, &room);
+
+	to->pid = atomic_load(&s->guardian_pid);
+	to->registers = s->crash.registers;
+	if (to->registers.count > BOARD_REGISTERS)
+		to->registers.count = 0;
+	to->bytes = s->crash.stack_bytes;
+	if (to->bytes > room)
+		to->bytes = room;
+	if (to->bytes > sizeof(to->stack))
+		to->bytes = sizeof(to->stack);
+	memcpy(to->stack, stack, to->bytes);
+}
+
+static void
+tell(const struct slot *s)
+{
+	static struct stack_sample sample;
+	char address[24], where[LOG_TEXT_MAX];
+	const struct slot_crash *crash = &s->crash;
+	struct subject subject;
+	uint32_t fate = crash->fate;
+	struct log_line l;
+
+	sample_take(&sample, s);
+	memset(&subject, 0, sizeof(subject));
+	memcpy(subject.request_id, crash->request_id,
+	    sizeof(subject.request_id) - 1);
+	memcpy(subject.traceparent, crash->traceparent,
+	    sizeof(subject.traceparent) - 1);
+	snprintf(address, sizeof(address), "0x%llx",
+	    (unsigned long long)crash->address);
+	log_line_begin(&l, log_is_json(), LOG_ERROR, "worker crashed");
+	log_line_text(&l, "signal", sig_name(crash->signal));
+	if (crash->code > 0) /* else somebody has sent it */
+		log_line_text(&l, "address", address);
+	log_line_number(&l, "worker", s->number);
+	log_line_number(&l, "pid", crash->told_pid);
+	log_line_text(&l, "request", fate < 4 ? fates[fate] : "?");
+	if (fate != CRASH_NONE)
+		subject_tell(&subject, &l);
+	log_line_text(&l, "stack", stack_name(&sample, where, sizeof(where)));
+	log_send(l.text, log_line_end(&l));
+}
+
+void
+crash_look(uint32_t *told, const struct slot *s)
+{
+	uint32_t serial = atomic_load(&s->crash.serial);
+
+	if (serial == *told)
+		return;
+	*told = serial;
+	tell(s);
+}
