@@ -25,7 +25,7 @@ ok "not before its time" test "$(of running_ms)" -ge 200
 if grep -q -e -DHAVE_LIBDW "$builddir/Makefile" &&
     [ "$(of stack_missing)" = null ]; then
 	like "with the place where its handler stands" "$(of stack)" \
-	    'nanosleep.* < wait_for_it( traced\.c:[0-9]+)? < slow( traced\.c:[0-9]+)? < .* < main'
+	    'nanosleep.* < wait_for_it( traced\.c:[0-9]+)? < slow( traced\.c:[0-9]+)? < .* < .*nds_run'
 	ok "its worker was held for $(of held_ms) ms" \
 	    test "$(of 'held_ms|floor')" -lt $((10 * scale))
 	diag "$(of stack)"
@@ -55,7 +55,7 @@ if [ -z "$sanitize" ]; then
 	like "with its trace" "$(crash trace_id)" '^[0-9a-f]{32}$'
 	! grep -q -e -DHAVE_LIBDW "$builddir/Makefile" ||
 	    like "and the place" "$(crash stack)" \
-		'^follow_it( traced\.c:[0-9]+)? < follow_null( traced\.c:[0-9]+)? < .* < main'
+		'^follow_it( traced\.c:[0-9]+)? < follow_null( traced\.c:[0-9]+)? < .* < .*nds_run'
 	ask --path /null --method POST "$app"
 	is "one that may not be run again is answered 502" "$status_code" 502
 	ok "that crash is told" wait_until 5 crashed 2
