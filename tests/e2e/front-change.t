@@ -28,7 +28,7 @@ front=$(awk 'NR == 1 { print $1 }' "$run/control/front.process")
 # change BODY LEVEL: by a reload under load; sets $lost.
 change() {
 	settings "$@"
-	"$prove" --json -c 4 --new --lead 200ms --during "$ndsctl reload" \
+	"$prove" --json -c 4 --new -d 3s --lead 200ms --during "$ndsctl reload" \
 	    "$url/" >"$tmp/told" 2>"$tmp/prove.log"
 	lost="$? $(jq -c '[.command.failed,(.whole.fates|with_entries(select(.value>0))|del(.answered))]' "$tmp/told")"
 	asked=$(jq .whole.requests "$tmp/told")

@@ -15,12 +15,13 @@ for check in "$builddir"/tests/unit/check_*; do
 		continue
 	fi
 	export CK_TAP_LOG_FILE_NAME=$tmp/tap CK_VERBOSITY=silent
-	export CK_EXCLUDE_TAGS=long CK_TIMEOUT_MULTIPLIER=20
+	export CK_EXCLUDE_TAGS=long CK_TIMEOUT_MULTIPLIER=20 NDS_TEST_ROUNDS=20
 	"${watched[@]}" "$check" >"$tmp/valgrind.log" 2>&1
 	is "${check##*/}: valgrind finds nothing" \
 	    "$(grep -c '^not ok' "$tmp/tap")/$(grep -c 'uninit\|Invalid' "$tmp/valgrind.log")" 0/0
 done
-unset CK_TAP_LOG_FILE_NAME CK_VERBOSITY CK_EXCLUDE_TAGS CK_TIMEOUT_MULTIPLIER
+unset CK_TAP_LOG_FILE_NAME CK_VERBOSITY CK_EXCLUDE_TAGS \
+    CK_TIMEOUT_MULTIPLIER NDS_TEST_ROUNDS
 
 # ---- the accept path
 export APP_REPLAY=off APP_REQUEST_TIMEOUT=2 APP_SHUTDOWN_TIMEOUT=12

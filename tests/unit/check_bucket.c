@@ -259,7 +259,7 @@ int
 main(void)
 {
 	Suite *s = suite_create("bucket");
-	TCase *t = tcase_create("bucket");
+	TCase *t = tcase_create("bucket"), *crowds = tcase_create("crowds");
 	SRunner *runner = srunner_create(s);
 	int failed;
 
@@ -273,11 +273,15 @@ main(void)
 	tcase_add_test(t, a_clock_that_jumps_harms_nobody);
 	tcase_add_test(t, of_a_full_set_the_next_to_be_full_gives_way);
 	tcase_add_test(t, a_full_bucket_makes_way_for_nothing);
-	tcase_add_test(t, a_million_clients_change_nothing_for_one);
-	tcase_add_test(t, workers_together_admit_what_one_would);
-	tcase_add_test(t, workers_share_a_burst_to_its_last_token);
 	tcase_add_test(t, an_area_without_room_is_refused);
 	suite_add_tcase(s, t);
+	tcase_set_timeout(crowds, 60);
+	tcase_set_tags(crowds, "long");
+	tcase_add_checked_fixture(crowds, begin, end);
+	tcase_add_test(crowds, a_million_clients_change_nothing_for_one);
+	tcase_add_test(crowds, workers_together_admit_what_one_would);
+	tcase_add_test(crowds, workers_share_a_burst_to_its_last_token);
+	suite_add_tcase(s, crowds);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

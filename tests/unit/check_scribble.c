@@ -22,11 +22,11 @@
 
 #define AREA_BYTES (64 << 10)
 #define GUARD_BYTES (64 << 10)
-#define ROUNDS 300
 #define STEPS 50
 
 static uint8_t *area; /* with unmapped pages before and behind */
 static uint64_t seed = 88172645463325252u;
+static int rounds = 300; /* or NDS_TEST_ROUNDS */
 static void (*use)(unsigned step, int64_t now_ms);
 
 /* xorshift64 (Marsaglia): the same in every run. */
@@ -110,7 +110,7 @@ attack(void)
 {
 	pid_t wild;
 
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		if (round % 10 == 0)
 			scribble_all();
 		for (int i = 0; i < 20; i++)
@@ -121,7 +121,7 @@ attack(void)
 	if (wild == 0)
 		for (;;)
 			scribble_word();
-	for (int round = 0; round < ROUNDS; round++)
+	for (int round = 0; round < rounds; round++)
 		use_much();
 	kill(wild, SIGKILL);
 	waitpid(wild, NULL, 0);
@@ -243,7 +243,7 @@ START_TEST(an_entry_that_lies_is_not_followed)
 
 	cache_make(&store, &key, 0);
 	way = (uint64_t *)(void *)store.ways;
-	for (int round = 0; round < 3000; round++) {
+	for (int round = 0; round < 10 * rounds; round++) {
 		for (size_t i = 0; i < AREA_BYTES / sizeof(*number); i++)
 			number[i] = (uint32_t)(any() % CACHE_KEY_MAX);
 		*store.head = any() % 2 ? 0 : store.ring_bytes;
@@ -286,7 +286,7 @@ START_TEST(a_scribbled_head_maps_nothing_outside)
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(pread(fd, good, sizeof(good), 0), sizeof(good));
-	for (int round = 0; round < 20000; round++) {
+	for (int round = 0; round < 70 * rounds; round++) {
 		memcpy(head, good, sizeof(head));
 		head[any() % 16] = any() % 2 ? any() : any() % 16384 * 64;
 		pwrite(fd, head, sizeof(head), 0);
@@ -307,8 +307,11 @@ main(void)
 	Suite *s = suite_create("scribble");
 	TCase *t = tcase_create("shared memory");
 	SRunner *r = srunner_create(s);
+	const char *fewer = getenv("NDS_TEST_ROUNDS");
 	int failed;
 
+	if (fewer != NULL)
+		rounds = atoi(fewer);
 	tcase_add_checked_fixture(t, begin, end);
 	tcase_add_loop_test(t, a_wild_worker_upsets_no_other, 0,
 	    (int)(sizeof(uses) / sizeof(uses[0])));
