@@ -9,7 +9,8 @@
 need valgrind spawn-fcgi
 mkdir -p "$run"
 
-watched=(valgrind --quiet --error-exitcode=99 --child-silent-after-fork=no)
+# nice: who measures times beside this shall not measure it.
+watched=(nice valgrind --quiet --error-exitcode=99 --child-silent-after-fork=no)
 for check in "$builddir"/tests/unit/check_*; do
 	if [ ! -x "$check" ] || [ ! -f "$check" ]; then
 		continue

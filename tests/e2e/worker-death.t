@@ -41,7 +41,7 @@ for sig in KILL SEGV ABRT; do
 	kill -"$sig" "$victim"
 	ok "a worker that died of SIG$sig is replaced" wait_until 5 replaced
 	took=$(($(now_ms) - from))
-	ok "at once ($took ms)" test "$took" -lt $((250 * scale))
+	ok "at once ($took ms)" test "$took" -lt $((500 * scale))
 	ok "the other one lives" grep -qw "$other" <<<"$(workers)"
 	ok "its death is told, and the next start" wait_until 3 told_of "$sig"
 done

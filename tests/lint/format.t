@@ -26,7 +26,7 @@ spacing() {
 	sources=$(c_files)
 	[ -n "$sources" ] || return 1
 	for f in $sources; do
-		clang-format --style=file "$f" | flat >"$tmp/formatted"
+		nice clang-format --style=file "$f" | flat >"$tmp/formatted"
 		flat <"$f" | diff "$tmp/formatted" - | sed -n "s|^[<>]|$f: &|p"
 	done
 }

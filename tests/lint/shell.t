@@ -23,7 +23,7 @@ each() {
 checked() {
 	[ -n "$scripts" ] || return 1
 	# shellcheck disable=SC2086
-	shellcheck -x -P SCRIPTDIR -e SC1091,SC2119,SC2120,SC2317 -f gcc $scripts
+	nice shellcheck -x -P SCRIPTDIR -e SC1091,SC2119,SC2120,SC2317 -f gcc $scripts
 }
 
 executable() {
