@@ -80,6 +80,13 @@ stack_copy(struct stack_sample *s)
 	s->bytes = n > 0 ? (size_t)n : 0;
 }
 
+/* A signal that came first is what it stands at: it must have it. */
+static unsigned long
+signal_at(int status)
+{
+	return status >> 16 == 0 ? (unsigned long)WSTOPSIG(status) : 0;
+}
+
 /* In a process of its own, whose end, however it comes, lets the other one
  * go. */
 static int
@@ -103,7 +110,7 @@ look(struct stack_sample *s)
 	if (registers_take(s) < 0)
 		return -1;
 	stack_copy(s);
-	ptrace(PTRACE_DETACH, s->pid, 0, 0);
+	ptrace(PTRACE_DETACH, s->pid, 0, signal_at(status));
 	s->held_us = clock_us() - from_us;
 	return 0;
 }

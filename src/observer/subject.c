@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "observer/subject.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/wire.h"
@@ -20,17 +19,18 @@ void
 subject_take(struct subject *to, struct slot *s)
 {
 	static uint8_t buf[LOOK_BYTES];
-	uint32_t bytes = atomic_load(&s->capture_used);
+	uint32_t bytes, used;
+	const uint8_t *capture = board_capture(s, &bytes);
 	struct wire_scan scan = {0};
 
 	memset(to, 0, sizeof(*to));
 	memcpy(to->request_id, s->request_id, sizeof(to->request_id) - 1);
 	memcpy(to->traceparent, s->traceparent, sizeof(to->traceparent) - 1);
-	if (bytes > s->capture_bytes)
-		return;
+	used = atomic_load(&s->capture_used);
+	bytes = used < bytes ? used : bytes;
 	if (bytes > sizeof(buf))
 		bytes = sizeof(buf);
-	memcpy(buf, slot_capture(s), bytes);
+	memcpy(buf, capture, bytes);
 	wire_scan(&scan, buf, bytes, sizeof(buf));
 	param(&scan, buf, "REQUEST_METHOD", to->method, sizeof(to->method));
 	param(&scan, buf, "REQUEST_URI", to->path, sizeof(to->path));

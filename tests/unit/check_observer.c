@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What looks at workers from outside leaves them as they were, believes
+ * nothing that they write, and keeps its own cost small.
+ */
+#include <check.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "observer/crash.h"
+#include "observer/stack.h"
+#include "observer/subject.h"
+
+static struct slot *slot;
+
+static struct slot *
+slot_make(uint32_t number)
+{
+	struct nds_error err;
+	int fd = board_slot_new(number, 4096, 4096, 65536, &err);
+	struct slot *s = board_slot_map(fd, 1, &err);
+
+	ck_assert_ptr_nonnull(s);
+	close(fd);
+	return s;
+}
+
+static void
+begin(void)
+{
+	slot = slot_make(0);
+}
+
+static void
+end(void)
+{
+	board_unmap(slot);
+}
+
+/* ---- looking at a process ------------------------------------------------ */
+
+static int acks[2];
+
+static void
+on_signal(int sig)
+{
+	char byte = (char)sig;
+
+	if (write(acks[1], &byte, 1) != 1)
+		_exit(1);
+}
+
+/* A process that answers each SIGUSR1. */
+static pid_t
+answerer(void)
+{
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(acks), 0);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGUSR1, on_signal);
+		on_signal(0);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static int
+has_answered(void)
+{
+	struct pollfd p = {.fd = acks[0], .events = POLLIN};
+	char byte;
+
+	return poll(&p, 1, 5000) == 1 && read(acks[0], &byte, 1) == 1;
+}
+
+START_TEST(a_look_takes_no_signal_away)
+{
+	_Atomic int *over = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct stack_sample *sample = stack_room();
+	pid_t pid = answerer(), sender;
+	int status, looks = 0;
+
+	ck_assert(has_answered());
+	sender = fork();
+	if (sender == 0) {
+		while (*over == 0)
+			if (kill(pid, SIGUSR1) < 0 || !has_answered())
+				_exit(1);
+		_exit(0);
+	}
+	for (int i = 0; i < 1000; i++)
+		looks += stack_take(sample, pid) == 0;
+	*over = 1;
+	ck_assert_int_eq(waitpid(sender, &status, 0), sender);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	if (looks == 0) /* where it is not allowed, nothing is taken either */
+		ck_assert_str_eq(sample->why, "ptrace is not allowed");
+}
+END_TEST
+
+/* ---- a slot that its worker has scribbled over --------------------------- */
+
+START_TEST(a_capture_that_lies_is_not_followed)
+{
+	struct subject subject;
+
+	slot->capture_at = 0x7ffff000;
+	slot->capture_bytes = UINT32_MAX;
+	slot->capture_used = 65536;
+	subject_take(&subject, slot);
+	ck_assert_str_eq(subject.path, "");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("observer");
+	TCase *t = tcase_create("observer");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, begin, end);
+	tcase_add_test(t, a_look_takes_no_signal_away);
+	tcase_add_test(t, a_capture_that_lies_is_not_followed);
+	tcase_set_timeout(t, 60);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
