@@ -37,7 +37,7 @@ struct observer {
 	uint32_t slots; /* numbers below may be mapped */
 	struct spool spool;
 	struct sender sender;
-	struct slow slow[BOARD_SLOTS_MAX];
+	struct slow slow;
 	uint32_t crashes[BOARD_SLOTS_MAX]; /* told, by their serials */
 	uint64_t written, dropped; /* spans: to the file alone; here */
 	int file_failed;
@@ -182,11 +182,10 @@ turn(struct observer *o)
 	for (uint32_t i = 0; i < o->slots; i++)
 		if (o->slot[i] != NULL) {
 			slot_collect(o, o->slot[i]);
-			slow_look(&o->slow[i], o->slot[i],
-			    o->settings.slow_ms);
 			crash_look(&o->crashes[i], o->slot[i]);
 		}
 	now = clock_ms();
+	slow_look(&o->slow, o->slot, o->slots, o->settings.slow_ms, now);
 	if (o->leave_ms > 0 || now - o->spool.since_ms >= GATHER_MS)
 		ship(o);
 	sender_step(&o->sender, now);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "observer/slow.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,7 +8,9 @@
 #include "observer/stack.h"
 #include "observer/subject.h"
 
-#define EVERY_MS 1000
+#define EVERY_MS 1000 /* a worker */
+#define REST 9	      /* times as long as it took to tell */
+#define NONE UINT32_MAX
 
 static int
 is_running(struct slot *s)
@@ -21,7 +22,7 @@ is_running(struct slot *s)
 }
 
 static void
-tell(struct slow *w, struct slot *s, int64_t age_ms)
+tell(struct slow_slot *w, struct slot *s, int64_t age_ms)
 {
 	static struct stack_sample *sample;
 	char where[LOG_TEXT_MAX];
@@ -54,22 +55,52 @@ tell(struct slow *w, struct slot *s, int64_t age_ms)
 	w->left_out = 0;
 }
 
-void
-slow_look(struct slow *w, struct slot *s, int64_t slow_ms)
+/* Does it hold a slow request that has not been told?  Counts each once. */
+static int
+is_due(struct slow_slot *w, struct slot *s, int64_t slow_ms, int64_t now_ms)
 {
-	int64_t started_ms = atomic_load(&s->started_ms), now = clock_ms();
+	int64_t started_ms = atomic_load(&s->started_ms);
 	int32_t pid = atomic_load(&s->worker_pid);
 
-	if (slow_ms == 0 || started_ms == 0 || now - started_ms < slow_ms ||
-	    pid <= 0 || !is_running(s) ||
-	    (started_ms == w->started_ms && pid == w->pid))
-		return;
-	w->started_ms = started_ms;
-	w->pid = pid;
-	if (w->told_ms > 0 && now - w->told_ms < EVERY_MS) {
+	if (started_ms <= 0 || now_ms - started_ms < slow_ms || pid <= 0 ||
+	    !is_running(s) || (started_ms == w->started_ms && pid == w->pid))
+		return 0;
+	if (w->waiting_ms != started_ms) {
+		w->waiting_ms = started_ms;
 		w->left_out++;
-		return;
 	}
-	w->told_ms = now;
-	tell(w, s, now - started_ms);
+	return w->told_ms == 0 || now_ms - w->told_ms >= EVERY_MS;
+}
+
+static void
+slot_tell(struct slow_slot *w, struct slot *s, int64_t now_ms)
+{
+	w->told_ms = now_ms;
+	w->started_ms = atomic_load(&s->started_ms);
+	w->pid = atomic_load(&s->worker_pid);
+	if (w->left_out > 0 && w->started_ms == w->waiting_ms)
+		w->left_out--;
+	tell(w, s, now_ms - w->started_ms);
+}
+
+void
+slow_look(struct slow *w, struct slot *const *slots, uint32_t count,
+    int64_t slow_ms, int64_t now_ms)
+{
+	uint32_t chosen = NONE, at;
+	int64_t began_ms;
+
+	for (uint32_t i = 0; i < count && slow_ms > 0; i++) {
+		at = (w->next + i) % count;
+		if (slots[at] != NULL &&
+		    is_due(&w->slot[at], slots[at], slow_ms, now_ms) &&
+		    chosen == NONE)
+			chosen = at;
+	}
+	if (chosen == NONE || now_ms < w->rest_ms)
+		return;
+	began_ms = clock_ms();
+	slot_tell(&w->slot[chosen], slots[chosen], now_ms);
+	w->rest_ms = now_ms + REST * (clock_ms() - began_ms);
+	w->next = chosen + 1;
 }

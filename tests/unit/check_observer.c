@@ -6,6 +6,7 @@
 #include <check.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,11 +14,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "observer/crash.h"
+#include "observer/slow.h"
 #include "observer/stack.h"
 #include "observer/subject.h"
 
 static struct slot *slot;
+static pid_t pid; /* of who is looked at */
 
 static struct slot *
 slot_make(uint32_t number)
@@ -56,12 +60,19 @@ on_signal(int sig)
 		_exit(1);
 }
 
-/* A process that answers each SIGUSR1. */
-static pid_t
+static int
+has_answered(void)
+{
+	struct pollfd p = {.fd = acks[0], .events = POLLIN};
+	char byte;
+
+	return poll(&p, 1, 5000) == 1 && read(acks[0], &byte, 1) == 1;
+}
+
+/* Begin a process that answers each SIGUSR1. */
+static void
 answerer(void)
 {
-	pid_t pid;
-
 	ck_assert_int_eq(pipe(acks), 0);
 	pid = fork();
 	if (pid == 0) {
@@ -72,16 +83,7 @@ answerer(void)
 		for (;;)
 			pause();
 	}
-	return pid;
-}
-
-static int
-has_answered(void)
-{
-	struct pollfd p = {.fd = acks[0], .events = POLLIN};
-	char byte;
-
-	return poll(&p, 1, 5000) == 1 && read(acks[0], &byte, 1) == 1;
+	ck_assert(has_answered());
 }
 
 START_TEST(a_look_takes_no_signal_away)
@@ -89,10 +91,10 @@ START_TEST(a_look_takes_no_signal_away)
 	_Atomic int *over = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct stack_sample *sample = stack_room();
-	pid_t pid = answerer(), sender;
+	pid_t sender;
 	int status, looks = 0;
 
-	ck_assert(has_answered());
+	answerer();
 	sender = fork();
 	if (sender == 0) {
 		while (*over == 0)
@@ -109,6 +111,104 @@ START_TEST(a_look_takes_no_signal_away)
 	waitpid(pid, NULL, 0);
 	if (looks == 0) /* where it is not allowed, nothing is taken either */
 		ck_assert_str_eq(sample->why, "ptrace is not allowed");
+}
+END_TEST
+
+/* ---- slow requests ------------------------------------------------------- */
+
+#define SLOTS 8
+
+static char told[16384];
+
+static void
+keep_line(const char *line, size_t bytes, void *arg)
+{
+	(void)arg;
+	strncat(told, line, bytes);
+}
+
+static int
+lines_of(unsigned worker)
+{
+	char key[32];
+	int lines = 0;
+
+	snprintf(key, sizeof(key), "\"worker\":%u,", worker);
+	for (char *at = told; (at = strstr(at, key)) != NULL; at++)
+		lines++;
+	return lines;
+}
+
+static int
+lines_all(void)
+{
+	int lines = 0;
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		lines += lines_of(i);
+	return lines;
+}
+
+static struct slow slow;
+static struct slot *slots[SLOTS];
+
+static void
+slow_begin(void)
+{
+	answerer();
+	log_open(1, LOG_INFO, keep_line, NULL);
+	for (unsigned i = 0; i < SLOTS; i++) {
+		slots[i] = slot_make(i);
+		slots[i]->started_ms = 1000;
+		slots[i]->worker_pid = pid;
+		slots[i]->state = SLOT_RUNNING;
+	}
+}
+
+static void
+slow_end(void)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		board_unmap(slots[i]);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+START_TEST(slow_requests_take_turns)
+{
+	int64_t now;
+
+	slow_begin();
+	slow_look(&slow, slots, SLOTS, 1000, 1999);
+	ck_assert_int_eq(lines_all(), 0);
+	slow_look(&slow, slots, SLOTS, 1000, 2000);
+	ck_assert_int_eq(lines_all(), 1);
+	slow.rest_ms = 60000;
+	slow_look(&slow, slots, SLOTS, 1000, 59999);
+	ck_assert_int_eq(lines_all(), 1);
+	for (now = 60000; now < 60000 * 3 * SLOTS; now += 60000)
+		slow_look(&slow, slots, SLOTS, 1000, now);
+	for (unsigned i = 0; i < SLOTS; i++)
+		ck_assert_int_eq(lines_of(i), 1); /* each, once */
+	ck_assert_ptr_null(strstr(told, "left_out"));
+	slow_end();
+}
+END_TEST
+
+START_TEST(a_slow_request_that_was_not_told_is_counted)
+{
+	slow_begin();
+	slow.rest_ms = 5000;
+	slow_look(&slow, slots, 1, 1000, 2500);
+	slots[0]->started_ms = 2600;
+	slow_look(&slow, slots, 1, 1000, 4000);
+	slow_look(&slow, slots, 1, 1000, 4999);
+	ck_assert_int_eq(lines_all(), 0);
+	slow_look(&slow, slots, 1, 1000, 5000);
+	ck_assert_int_eq(lines_of(0), 1);
+	ck_assert_ptr_nonnull(strstr(told, "\"running_ms\":2400,"));
+	ck_assert_ptr_nonnull(strstr(told, "\"left_out\":1"));
+	slow_end();
 }
 END_TEST
 
@@ -136,6 +236,8 @@ main(void)
 
 	tcase_add_checked_fixture(t, begin, end);
 	tcase_add_test(t, a_look_takes_no_signal_away);
+	tcase_add_test(t, slow_requests_take_turns);
+	tcase_add_test(t, a_slow_request_that_was_not_told_is_counted);
 	tcase_add_test(t, a_capture_that_lies_is_not_followed);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
