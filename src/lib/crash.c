@@ -62,7 +62,8 @@ stack_note(struct slot_crash *crash, uint8_t *to, uint32_t room)
 }
 
 /* Nothing here allocates, locks or formats.  A fault of the kernel's comes
- * again when we return, any other signal is sent again; both then kill. */
+ * again when we return; any other signal is sent again, and that of a forbidden
+ * system call, which is not done again.  All of them then kill. */
 static void
 on_fault(int sig, siginfo_t *info, void *context)
 {
@@ -78,7 +79,7 @@ on_fault(int sig, siginfo_t *info, void *context)
 		atomic_store(&crash->pid, (int32_t)getpid());
 		stack_note(crash, stack, room);
 	}
-	if (info->si_code <= 0)
+	if (info->si_code <= 0 || sig == SIGSYS)
 		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), sig);
 }
 

@@ -4,18 +4,22 @@
  * nothing that they write, and keeps its own cost small.
  */
 #include <check.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "observer/crash.h"
+#include "lib/crash.h"
 #include "observer/slow.h"
 #include "observer/stack.h"
 #include "observer/subject.h"
@@ -212,6 +216,48 @@ START_TEST(a_slow_request_that_was_not_told_is_counted)
 }
 END_TEST
 
+/* ---- faults -------------------------------------------------------------- */
+
+/* The kernel does not do the call again, as it does what has faulted. */
+static void
+die_of_a_call(void)
+{
+	struct sock_filter filter[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data,
+		nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	struct sock_fprog all = {sizeof(filter) / sizeof(filter[0]), filter};
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all) < 0)
+		raise(SIGSYS);
+	syscall(SYS_getppid);
+}
+
+START_TEST(a_fault_that_is_noted_still_kills)
+{
+	static const int faults[] = {SIGSEGV, SIGABRT, SIGSYS};
+	int status;
+
+	pid = fork();
+	if (pid == 0) {
+		slot->worker_pid = getpid();
+		crash_watch(slot);
+		if (faults[_i] == SIGSYS)
+			die_of_a_call();
+		else
+			raise(faults[_i]);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), faults[_i]);
+	ck_assert_int_eq(slot->crash.signal, faults[_i]);
+}
+END_TEST
+
 /* ---- a slot that its worker has scribbled over --------------------------- */
 
 START_TEST(a_capture_that_lies_is_not_followed)
@@ -238,6 +284,7 @@ main(void)
 	tcase_add_test(t, a_look_takes_no_signal_away);
 	tcase_add_test(t, slow_requests_take_turns);
 	tcase_add_test(t, a_slow_request_that_was_not_told_is_counted);
+	tcase_add_loop_test(t, a_fault_that_is_noted_still_kills, 0, 3);
 	tcase_add_test(t, a_capture_that_lies_is_not_followed);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
