@@ -320,24 +320,45 @@ wait_for_key(struct top *top)
 	return key == 'q' ? -1 : key;
 }
 
+/* Until it is left, which is EXIT_DONE, or there is no next frame. */
 static int
-watch(const struct command *c, struct top *top)
+watch_screen(const struct command *c, struct top *top)
 {
 	char *text = NULL;
 	int status;
 
-	if (screen_open() < 0) {
-		fprintf(stderr, "ndsctl: top: this is no terminal; --once?\n");
-		return EXIT_USAGE;
-	}
 	while ((status = next_frame(c, top, &text)) == EXIT_DONE) {
 		screen_draw(text);
 		free(text);
 		if (wait_for_key(top) < 0)
 			break;
 	}
-	screen_close();
 	return status;
+}
+
+/* A failure was told on a screen that is gone: it is tried once more, and told
+ * where it stays. */
+static int
+watch(const struct command *c, struct top *top)
+{
+	char *text = NULL;
+	int status;
+
+	for (;;) {
+		if (screen_open() < 0) {
+			fprintf(stderr, "ndsctl: top: this is no terminal; "
+			    "--once?\n");
+			return EXIT_USAGE;
+		}
+		status = watch_screen(c, top);
+		screen_close();
+		if (status == EXIT_DONE)
+			return status;
+		status = next_frame(c, top, &text);
+		if (status != EXIT_DONE)
+			return status;
+		free(text);
+	}
 }
 
 int

@@ -73,6 +73,13 @@ def until(word):
 size(40, 120)
 until(b"\033[?1049h")
 until(b"GET /_diag/work")
+if len(sys.argv) > 2:
+    for pid_to_end in sys.argv[2:]:
+        os.kill(int(pid_to_end), 15)
+    told = until(b"\033[?1049l").split(b"\033[?1049l")[1]
+    if b"ndsctl: top: " not in told:
+        until(b"ndsctl: top: ")
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 os.write(fd, b"s")
 until(b"\033[J")
 size(4, 60)
@@ -131,5 +138,9 @@ ndsd_start
 ask --path /plain --header 'X-Request-Id: plain.4' "$app"
 ok "lines of text, too" wait_until 5 logs_have /plain --request plain.4
 is "are of a level" "$(ctl logs --level error)" ""
-stop_is 0 "it stops with status 0"
+peer --timeout 20000 --path /_diag/work --query ms=3000 "$app" >/dev/null &
+timeout 60 python3 "$tmp/terminal.py" "$ndsctl" "$ndsd_pid" >"$tmp/said" 2>&1
+is "top that ends with the service says so where it stays" "$?$(<"$tmp/said")" 3
+wait_end "$ndsd_pid" 15
+is "it stops with status 0" "$rc" 0
 done_testing
