@@ -87,13 +87,18 @@ orders_take(struct observer *o)
 
 /* ---- spans --------------------------------------------------------------- */
 
+/* All of it, or nothing: a line that is not whole would break the next. */
 static int
 write_all(int fd, const char *text, size_t bytes)
 {
 	ssize_t n = write(fd, text, bytes);
+	off_t end;
 
 	if (n == (ssize_t)bytes)
 		return 0;
+	end = n > 0 ? lseek(fd, 0, SEEK_END) : -1;
+	if (end >= n && ftruncate(fd, end - n) < 0)
+		return -1;
 	if (n >= 0)
 		errno = ENOSPC;
 	return -1;

@@ -12,13 +12,16 @@
 #define TIMEOUT_MS 10000L
 #define FIRST_MS 1000
 #define LONGEST_MS 30000
+#define ANSWER_BYTES 65536 /* of its body are awaited; the status counts */
 
 static size_t
 swallow(char *data, size_t size, size_t count, void *arg)
 {
+	struct sender *s = arg;
+
 	(void)data;
-	(void)arg;
-	return size * count;
+	s->answer_bytes += size * count;
+	return s->answer_bytes > ANSWER_BYTES ? 0 : size * count;
 }
 
 static int
@@ -36,6 +39,7 @@ easy_set(struct sender *s)
 		"no-downtime-service/" NDS_VERSION) != CURLE_OK ||
 	    curl_easy_setopt(s->easy, CURLOPT_WRITEFUNCTION, swallow) !=
 		CURLE_OK ||
+	    curl_easy_setopt(s->easy, CURLOPT_WRITEDATA, s) != CURLE_OK ||
 	    curl_easy_setopt(s->easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS) !=
 		CURLE_OK ||
 	    curl_easy_setopt(s->easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ? -1 :
@@ -85,6 +89,7 @@ begin(struct sender *s)
 
 	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE, (long)b->bytes);
 	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, b->text);
+	s->answer_bytes = 0;
 	s->in_flight = curl_multi_add_handle(s->multi, s->easy) == CURLM_OK;
 }
 
@@ -92,11 +97,22 @@ static void
 taken(struct sender *s)
 {
 	s->sent += s->body[s->first].spans;
-	if (s->failures > 0)
+	if (s->complained)
 		log_info("%s takes traces again; %llu spans were dropped",
 		    s->url, (unsigned long long)s->dropped);
+	s->complained = 0;
 	s->failures = 0;
 	pop(s);
+}
+
+/* Until it takes some again it is told once. */
+static int
+complain(struct sender *s)
+{
+	int first = !s->complained;
+
+	s->complained = 1;
+	return first;
 }
 
 /* It may take the same later. */
@@ -109,10 +125,13 @@ put_off(struct sender *s, int64_t now_ms)
 	curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &asked);
 	for (unsigned i = 0; i < s->failures && wait_ms < LONGEST_MS; i++)
 		wait_ms *= 2;
+	if (asked > LONGEST_MS / 1000)
+		asked = LONGEST_MS / 1000;
 	if (asked * 1000 > wait_ms)
 		wait_ms = asked * 1000;
 	s->retry_ms = now_ms + (wait_ms < LONGEST_MS ? wait_ms : LONGEST_MS);
-	if (s->failures++ == 0)
+	s->failures++;
+	if (complain(s))
 		log_warnx("%s does not take traces: %s; tried again, and "
 			  "beyond %d batches spans are dropped", s->url, s->why,
 		    SENDER_QUEUE);
@@ -121,8 +140,10 @@ put_off(struct sender *s, int64_t now_ms)
 static void
 refused(struct sender *s)
 {
-	log_warnx("%s refuses %u spans: %s; they are dropped", s->url,
-	    s->body[s->first].spans, s->why);
+	if (complain(s))
+		log_warnx("%s refuses traces: %s; spans are dropped", s->url,
+		    s->why);
+	s->failures = 0;
 	s->dropped += s->body[s->first].spans;
 	pop(s);
 }
@@ -140,11 +161,11 @@ finish(struct sender *s, CURLcode result, int64_t now_ms)
 
 	curl_multi_remove_handle(s->multi, s->easy);
 	s->in_flight = 0;
-	if (result == CURLE_OK)
+	if (result == CURLE_OK || s->answer_bytes > 0)
 		curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
 	snprintf(s->why, sizeof(s->why), "%s",
 	    curl_easy_strerror(result));
-	if (result == CURLE_OK)
+	if (status != 0)
 		snprintf(s->why, sizeof(s->why), "it answers %ld", status);
 	if (status >= 200 && status < 300)
 		taken(s);

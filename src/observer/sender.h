@@ -26,7 +26,9 @@ struct sender {
 	struct sender_body body[SENDER_QUEUE];
 	unsigned first, count;
 	int in_flight; /* body[first] */
+	size_t answer_bytes; /* of its answer so far */
 	unsigned failures; /* in a row */
+	int complained;	   /* of them, and it has taken nothing since */
 	int64_t retry_ms;  /* not before */
 	char why[256];	   /* the last failure */
 	uint64_t sent, dropped; /* spans */

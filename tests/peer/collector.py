@@ -57,6 +57,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         status = 200
+        if self.path == "/endless":
+            self.endless()
+            return
+        if self.path == "/busy":
+            self.send_response(429)
+            self.send_header("Retry-After", "9223372036854775807")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if self.path != "/v1/traces" or self.headers["Content-Type"] != "application/json":
             status = 404
         else:
@@ -66,6 +75,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"{}")
+
+    def endless(self):
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b"x" * 65536)
+        except OSError:
+            self.close_connection = True
 
     def log_message(self, *args):
         pass
