@@ -46,6 +46,21 @@ easy_set(struct sender *s)
 	    0;
 }
 
+/* The URL without what may be secret in it, user and query. */
+static void
+name_set(struct sender *s, const char *url)
+{
+	const char *begin = strstr(url, "://");
+	const char *host = begin == NULL ? url : begin + 3;
+	const char *end = host + strcspn(host, "/?#");
+	const char *user = memrchr(host, '@', (size_t)(end - host));
+	int scheme = (int)(host - url);
+
+	host = user == NULL ? host : user + 1;
+	snprintf(s->name, sizeof(s->name), "%.*s%.*s", scheme, url,
+	    (int)strcspn(host, "?#"), host);
+}
+
 int
 sender_open(struct sender *s, const char *url, struct nds_error *err)
 {
@@ -53,6 +68,7 @@ sender_open(struct sender *s, const char *url, struct nds_error *err)
 	if (*url == '\0')
 		return 0;
 	s->url = url;
+	name_set(s, url);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
 		s->multi = curl_multi_init();
 		s->easy = curl_easy_init();
@@ -99,7 +115,7 @@ taken(struct sender *s)
 	s->sent += s->body[s->first].spans;
 	if (s->complained)
 		log_info("%s takes traces again; %llu spans were dropped",
-		    s->url, (unsigned long long)s->dropped);
+		    s->name, (unsigned long long)s->dropped);
 	s->complained = 0;
 	s->failures = 0;
 	pop(s);
@@ -133,7 +149,7 @@ put_off(struct sender *s, int64_t now_ms)
 	s->failures++;
 	if (complain(s))
 		log_warnx("%s does not take traces: %s; tried again, and "
-			  "beyond %d batches spans are dropped", s->url, s->why,
+			  "beyond %d batches spans are dropped", s->name, s->why,
 		    SENDER_QUEUE);
 }
 
@@ -141,7 +157,7 @@ static void
 refused(struct sender *s)
 {
 	if (complain(s))
-		log_warnx("%s refuses traces: %s; spans are dropped", s->url,
+		log_warnx("%s refuses traces: %s; spans are dropped", s->name,
 		    s->why);
 	s->failures = 0;
 	s->dropped += s->body[s->first].spans;

@@ -22,6 +22,7 @@ struct sender_body {
 
 struct sender {
 	const char *url; /* NULL = none: bodies are dropped */
+	char name[128];	 /* of it, in log lines */
 	void *multi, *easy, *headers; /* libcurl's */
 	struct sender_body body[SENDER_QUEUE];
 	unsigned first, count;

@@ -15,7 +15,7 @@ at=http://127.0.0.1:$port
 
 # begin PATH: with that collector, and a first span for it
 begin() {
-	export APP_TRACE_ENDPOINT=$at$1
+	export APP_TRACE_ENDPOINT=${at/127/me:hush@127}$1
 	: >"$tmp/ndsd.log"
 	ndsd_start -- "$(program tests/peer/traced)"
 	ask --path /left "$app"
@@ -32,7 +32,7 @@ ok "an answer without end counts by its status" wait_until 4 reaches exported 3
 is "and is told to nobody" "$(complaints)" 0
 stop_is 0 "it stops"
 
-begin /refuses
+begin '/refuses?key=hush'
 ok "what it refuses is dropped" wait_until 5 reaches dropped 3
 for spans in 6 9; do
 	ask --path /left "$app"
@@ -40,6 +40,7 @@ for spans in 6 9; do
 done
 is "and told once" "$(complaints)" 1
 like "with its answer" "$(grep "$at" "$tmp/ndsd.log")" 'refuses traces: it answers 404'
+unlike "without what is secret in its URL" "$(<"$tmp/ndsd.log")" hush
 stop_is 0 "it stops"
 
 begin /busy
