@@ -3,12 +3,15 @@
 
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <elf.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +99,7 @@ look(struct stack_sample *s)
 	int64_t from_us;
 	int status;
 
+	setpgid(0, 0); /* whoever stops our group does not stop us */
 	setitimer(ITIMER_REAL, &most, NULL);
 	if (ptrace(PTRACE_SEIZE, s->pid, 0, 0) < 0)
 		return -1;
@@ -125,6 +129,20 @@ why_not(int error)
 	    "ptrace does not work";
 }
 
+/* The timer ends it in time, unless somebody has stopped it. */
+static void
+look_end(pid_t child)
+{
+	struct pollfd p = {.fd = (int)syscall(SYS_pidfd_open, child, 0),
+	    .events = POLLIN};
+
+	if (p.fd >= 0 && poll(&p, 1, 2 * HOLD_MS) == 0)
+		kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	if (p.fd >= 0)
+		close(p.fd);
+}
+
 int
 stack_take(struct stack_sample *s, pid_t pid)
 {
@@ -140,7 +158,7 @@ stack_take(struct stack_sample *s, pid_t pid)
 	if (child < 0)
 		s->error = errno;
 	else
-		waitpid(child, NULL, 0);
+		look_end(child);
 	s->why = why_not(s->error);
 	return s->error == 0 ? 0 : -1;
 }

@@ -118,6 +118,53 @@ START_TEST(a_look_takes_no_signal_away)
 }
 END_TEST
 
+/* Stop every other child of the test's, over and over. */
+static void
+stop_lookers(pid_t parent)
+{
+	char path[64], list[256];
+	FILE *f;
+	int child;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent,
+	    parent);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		f = fopen(path, "r");
+		if (f == NULL)
+			_exit(1);
+		list[0] = '\0';
+		if (fgets(list, sizeof(list), f) == NULL)
+			list[0] = '\0';
+		fclose(f);
+		for (char *at = list; sscanf(at, "%d ", &child) == 1;
+		    at += strcspn(at, " ") + 1)
+			if (child != pid && child != getpid())
+				kill(child, SIGSTOP);
+	}
+}
+
+START_TEST(a_looker_that_is_stopped_lets_go)
+{
+	struct stack_sample *sample = stack_room();
+	pid_t parent = getpid(), stopper;
+
+	answerer();
+	stopper = fork();
+	if (stopper == 0)
+		stop_lookers(parent);
+	for (int i = 0; i < 10; i++) {
+		stack_take(sample, pid);
+		kill(pid, SIGUSR1);
+		ck_assert(has_answered());
+	}
+	kill(stopper, SIGKILL);
+	waitpid(stopper, NULL, 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+END_TEST
+
 /* ---- slow requests ------------------------------------------------------- */
 
 #define SLOTS 8
@@ -282,6 +329,7 @@ main(void)
 
 	tcase_add_checked_fixture(t, begin, end);
 	tcase_add_test(t, a_look_takes_no_signal_away);
+	tcase_add_test(t, a_looker_that_is_stopped_lets_go);
 	tcase_add_test(t, slow_requests_take_turns);
 	tcase_add_test(t, a_slow_request_that_was_not_told_is_counted);
 	tcase_add_loop_test(t, a_fault_that_is_noted_still_kills, 0, 3);
