@@ -104,11 +104,22 @@ step_front(struct drain *d, const struct settings *s,
 	return DRAIN_KILL_FRONT;
 }
 
+/* One that a debugger or a disk holds does not even die of SIGKILL: when it is
+ * left behind, there is still time to tidy up. */
+static int64_t
+leave_ms(const struct drain *d, const struct settings *s)
+{
+	int64_t end = drain_deadline_ms(d, s);
+
+	return s->shutdown_timeout_ms <= DRAIN_RESERVE_MS ? end :
+	    end - DRAIN_RESERVE_MS / 2;
+}
+
 static int
 step_workers(struct drain *d, const struct settings *s,
     const struct drain_seen *seen, int64_t now_ms)
 {
-	if (seen->processes == 0) {
+	if (seen->processes == 0 || now_ms >= leave_ms(d, s)) {
 		d->phase = DRAIN_STOPPED;
 		return 0;
 	}

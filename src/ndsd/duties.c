@@ -115,6 +115,15 @@ duties_repeat(struct supervisor *sup)
 		begin_end(sup);
 }
 
+static void
+leave(struct state *state, uint32_t processes)
+{
+	log_errorx("processes that do not die though killed: %u; they are left",
+	    processes);
+	if (state->killed < processes)
+		state->killed = processes;
+}
+
 void
 duties_drain(struct supervisor *sup, int64_t now_ms)
 {
@@ -140,6 +149,8 @@ duties_drain(struct supervisor *sup, int64_t now_ms)
 		begin_end(sup);
 	if (duty & DRAIN_KILL_ALL)
 		kill_all(sup);
+	if (state->drain.phase == DRAIN_STOPPED && seen.processes > 0)
+		leave(state, seen.processes);
 }
 
 void

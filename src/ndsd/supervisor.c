@@ -348,7 +348,7 @@ helpers_stop(struct supervisor *sup, int64_t now_ms)
 		if (now_ms >= sup->close_ms)
 			helper_kill(&sup->helper[i]);
 	}
-	if (alive == 0)
+	if (alive == 0 || now_ms >= sup->close_ms + HELPERS_STOP_MS)
 		sup->done = 1;
 }
 

@@ -203,6 +203,18 @@ START_TEST(one_budget_spans_the_whole_stop)
 }
 END_TEST
 
+START_TEST(a_process_that_does_not_die_is_left)
+{
+	drain_stop(&drain, 0, 1, now);
+	pass(29000, 1);
+	ck_assert_uint_eq(drain.phase, DRAIN_STOP_WORKERS);
+	seen.processes = 1;
+	ck_assert_int_eq(pass(400, 0), DRAIN_KILL_ALL);
+	ck_assert_int_eq(pass(100, 0), 0);
+	ck_assert_uint_eq(drain.phase, DRAIN_STOPPED);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -226,6 +238,7 @@ main(void)
 	tcase_add_test(cases, a_quick_stop_leaves_the_drain_out);
 	tcase_add_test(cases, a_finished_drain_is_not_done_twice);
 	tcase_add_test(cases, one_budget_spans_the_whole_stop);
+	tcase_add_test(cases, a_process_that_does_not_die_is_left);
 	suite_add_tcase(suite, cases);
 	srunner_run_all(runner, CK_ENV);
 	srunner_free(runner);
