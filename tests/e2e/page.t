@@ -126,6 +126,11 @@ shows "harmlessly" "$(words slow).includes('\ufffd')"
 browse eval 'document.images.length'
 is "and is no markup" "$said" 0
 
+# ---- the clock is set
+shows "it knows more than what is new" "samples.size > 12"
+browse eval '(() => { const n = samples.size; for (const hours of [1, -1]) take({...doc, time: new Date(doc.now + hours * 3600e3).toISOString()}); return samples.size === n && [...samples.values()].every((s) => s.at <= doc.now); })()'
+is "a clock that is set loses nothing of it" "$said" true
+
 # ---- the supervisor dies; keys
 super=$(field .supervisor.pid)
 kill -KILL "$super"
