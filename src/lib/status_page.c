@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/status_page.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -33,16 +34,51 @@ live_document(const struct report *r, uint32_t samples)
 	    "history", history_json(r->history, r, samples));
 }
 
-static json_t *
-recent_document(const struct report *r)
+/* Takes the reference.  Text to be freed, NULL without memory. */
+static char *
+text_of(json_t *document)
 {
-	return live_document(r, RECENT_SAMPLES);
+	char *text = document == NULL ? NULL
+				      : json_dumps(document, JSON_COMPACT);
+
+	json_decref(document);
+	return text;
 }
 
-static json_t *
-history_document(const struct report *r)
+static char *
+status_text(const struct report *r)
 {
-	return live_document(r, HISTORY_SAMPLES);
+	return text_of(report_status(r));
+}
+
+static char *
+requests_text(const struct report *r)
+{
+	return text_of(requests_document(r));
+}
+
+static char *
+recent_text(const struct report *r)
+{
+	return text_of(live_document(r, RECENT_SAMPLES));
+}
+
+/* Made once a sample, however many ask: it takes milliseconds, and probes wait
+ * meanwhile. */
+static char *
+history_text(const struct report *r)
+{
+	static uint64_t samples;
+	static char *text;
+
+	if (r->history == NULL)
+		return NULL;
+	if (text == NULL || samples != r->history->samples) {
+		free(text);
+		text = text_of(live_document(r, HISTORY_SAMPLES));
+		samples = r->history->samples;
+	}
+	return text == NULL ? NULL : strdup(text);
 }
 
 /* Nothing that the page shows may make it load, run or frame anything. */
@@ -62,12 +98,11 @@ status_page(struct ask_answer *a, const struct report *r, const struct ask *ask)
 {
 	static const struct {
 		const char *path;
-		json_t *(*document)(const struct report *r);
-	} documents[] = {{"/status", report_status},
-	    {"/status/recent.json", recent_document},
-	    {"/status/history.json", history_document},
-	    {"/status/requests.json", requests_document}};
-	json_t *value;
+		char *(*text)(const struct report *r);
+	} documents[] = {{"/status", status_text},
+	    {"/status/recent.json", recent_text},
+	    {"/status/history.json", history_text},
+	    {"/status/requests.json", requests_text}};
 
 	if (strcmp(ask->path, "/status") == 0 &&
 	    strstr(ask->accept, "text/html") != NULL) {
@@ -77,13 +112,10 @@ status_page(struct ask_answer *a, const struct report *r, const struct ask *ask)
 	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
 		if (strcmp(ask->path, documents[i].path) != 0)
 			continue;
-		value = documents[i].document(r);
 		a->status = 200;
 		a->type = "application/json";
 		a->more = i == 0 ? "Vary: Accept\r\n" : NULL;
-		a->body = value == NULL ? NULL
-					: json_dumps(value, JSON_COMPACT);
-		json_decref(value);
+		a->body = documents[i].text(r);
 		return 1;
 	}
 	return 0;

@@ -5,7 +5,7 @@
  *
  *	/status               the page for who accepts text/html, else JSON
  *	/status/recent.json   status, slowest requests, last samples, events
- *	/status/history.json  the same with all samples
+ *	/status/history.json  the same with all samples, as of the last one
  *	/status/requests.json all requests under way
  */
 #ifndef LIB_STATUS_PAGE_H

@@ -20,9 +20,13 @@
 
 #include "base/log.h"
 #include "lib/crash.h"
+#include "lib/history.h"
+#include "lib/status_page.h"
+#include "observer/crash.h"
 #include "observer/slow.h"
 #include "observer/stack.h"
 #include "observer/subject.h"
+#include "proto/ring.h"
 
 static struct slot *slot;
 static pid_t pid; /* of who is looked at */
@@ -319,6 +323,96 @@ START_TEST(a_capture_that_lies_is_not_followed)
 }
 END_TEST
 
+/* xorshift64 (Marsaglia): the same in every run. */
+static uint64_t
+any(void)
+{
+	static uint64_t seed = 88172645463325252u;
+
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	return seed ^= seed << 17;
+}
+
+static struct pool_board pool;
+static struct history history;
+static const struct slot *known[BOARD_SLOTS_MAX];
+static struct report report = {.pool = &pool,
+    .slot = known,
+    .now_ms = 1000,
+    .history = &history};
+
+/* Any JSON, so that it can be shown. */
+static char *
+page_text(const char *path)
+{
+	struct ask_answer a;
+	struct ask ask;
+
+	memset(&ask, 0, sizeof(ask));
+	strcpy(ask.path, path);
+	ck_assert_int_eq(status_page(&a, &report, &ask), 1);
+	ck_assert_ptr_nonnull(a.body);
+	return a.body;
+}
+
+static void
+look_at_all(void)
+{
+	static char spans[16 * RING_LINE_MAX];
+	struct subject subject;
+
+	history_look(&history, &report);
+	report.now_ms += HISTORY_EVERY_MS;
+	subject_take(&subject, slot);
+	ring_span_read(slot, spans, sizeof(spans));
+	free(page_text("/status/recent.json"));
+	free(page_text("/status/requests.json"));
+}
+
+START_TEST(a_scribbled_slot_can_be_looked_at)
+{
+	uint64_t *words = (uint64_t *)(void *)slot;
+	uint32_t serial;
+
+	log_open(1, LOG_INFO, keep_line, NULL);
+	known[0] = slot;
+	for (int round = 0; round < 2000; round++) {
+		for (int i = 0; i < 20; i++)
+			words[any() % (sizeof(*slot) / 8)] = any() % 2 ?
+			    any() : any() % 4096;
+		look_at_all();
+		serial = slot->crash.serial - 1;
+		told[0] = '\0';
+		if (round % 100 == 0) /* libdw takes its time */
+			crash_look(&serial, slot);
+	}
+	known[0] = NULL;
+}
+END_TEST
+
+START_TEST(all_who_ask_get_the_same_history)
+{
+	char *first, *second, *third;
+
+	history_look(&history, &report); /* the first only notes */
+	report.now_ms += HISTORY_EVERY_MS;
+	history_look(&history, &report);
+	first = page_text("/status/history.json");
+	report.now_ms += HISTORY_EVERY_MS - 1;
+	history_look(&history, &report);
+	second = page_text("/status/history.json");
+	ck_assert_str_eq(second, first);
+	report.now_ms += 1;
+	history_look(&history, &report);
+	third = page_text("/status/history.json");
+	ck_assert_str_ne(third, first);
+	free(first);
+	free(second);
+	free(third);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -334,6 +428,8 @@ main(void)
 	tcase_add_test(t, a_slow_request_that_was_not_told_is_counted);
 	tcase_add_loop_test(t, a_fault_that_is_noted_still_kills, 0, 3);
 	tcase_add_test(t, a_capture_that_lies_is_not_followed);
+	tcase_add_test(t, a_scribbled_slot_can_be_looked_at);
+	tcase_add_test(t, all_who_ask_get_the_same_history);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
