@@ -137,22 +137,48 @@ options(const struct command *c, struct filter *f)
 
 /* Where the next call goes on: positions are the supervisor's that gave them,
  * and it may have been followed by another. */
+struct position {
+	json_int_t born, next;
+};
+
 static void
-position_note(char position[48], const json_t *data)
+position_take(struct position *p, const json_t *data)
 {
-	snprintf(position, 48, "%" JSON_INTEGER_FORMAT
-	    ":%" JSON_INTEGER_FORMAT,
-	    json_integer_value(json_object_get(data, "born")),
-	    json_integer_value(json_object_get(data, "next")));
+	p->born = json_integer_value(json_object_get(data, "born"));
+	p->next = json_integer_value(json_object_get(data, "next"));
+}
+
+/* The supervisor keeps so much and no more. */
+static void
+tell_missed(const struct position *before, const struct position *now,
+    size_t bytes)
+{
+	json_int_t missed = now->next - before->next - (json_int_t)bytes;
+
+	if (before->born == now->born && missed > 0)
+		fprintf(stderr, "ndsctl: logs: %" JSON_INTEGER_FORMAT
+		    " bytes were missed: they came too fast\n", missed);
+}
+
+static void
+show(const struct filter *f, struct position *at, const json_t *data)
+{
+	const char *text = json_string_value(json_object_get(data, "text"));
+	struct position before = *at;
+
+	text = text == NULL ? "" : text;
+	position_take(at, data);
+	tell_missed(&before, at, strlen(text));
+	print_lines(f, text);
 }
 
 int
 logs_run(const struct command *c)
 {
 	struct filter f = {.level = LOG_DEBUG};
+	struct position at = {0, 0};
 	char position[48] = "";
 	int status = options(c, &f);
-	const char *text;
 	json_t *data;
 
 	while (status == EXIT_DONE) {
@@ -160,10 +186,10 @@ logs_run(const struct command *c)
 		status = command_call(c, position, COMMAND_ANSWER_MS, &data);
 		if (status != EXIT_DONE)
 			break;
-		text = json_string_value(json_object_get(data, "text"));
-		print_lines(&f, text == NULL ? "" : text);
-		position_note(position, data);
+		show(&f, &at, data);
 		json_decref(data);
+		snprintf(position, sizeof(position), "%" JSON_INTEGER_FORMAT
+		    ":%" JSON_INTEGER_FORMAT, at.born, at.next);
 		if (!f.follow || fflush(stdout) != 0)
 			break;
 		poll(NULL, 0, POLL_MS);

@@ -122,11 +122,15 @@ ask --path /again --header 'X-Request-Id: third.3' "$app"
 ok "-f goes on with the next supervisor" \
     wait_until 10 grep -q /again "$tmp/follow.log"
 is "and tells no line twice" "$(grep -c third.3 "$tmp/follow.log")" 2
-kill "$follow_pid"
+kill -STOP "$follow_pid"
 long=$(head -c 1000 /dev/zero | tr '\0' x)
 for i in $(seq 1 300); do # more than the supervisor keeps
 	peer --timeout 20000 --path "/flood/$i/$long" "$app" >/dev/null
 done
+kill -CONT "$follow_pid"
+ok "-f says when it could not keep up" \
+    wait_until 5 grep -q 'bytes were missed' "$tmp/follow.log"
+kill "$follow_pid"
 bytes=$(ctl logs | wc -c)
 ok "what is kept is bounded" test "$bytes" -gt 100000 -a "$bytes" -le 262144
 is "and whole lines" "$(ctl logs | jq -r .msg | grep -c .)" \
