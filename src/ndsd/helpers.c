@@ -21,6 +21,8 @@
 #include "proto/order.h"
 #include "proto/store.h"
 
+#define OBSERVER_TICKS 100 /* 10 s; naming a stack took it 40 ms */
+
 static const char *const names[] = {"health", "checks", "lighttpd", "shed",
     "observer"};
 
@@ -406,4 +408,21 @@ helper_program_known(struct supervisor *sup)
 	checks->wanted = serves && sup->state->program_checks > 0;
 	sup->helper[STATE_OBSERVER].wanted = serves &&
 	    (s->slow_ms > 0 || strcmp(s->trace, "off") != 0);
+}
+
+void
+helper_watch_observer(struct supervisor *sup)
+{
+	pid_t pid = sup->state->helper[STATE_OBSERVER].pid;
+	uint64_t turns = atomic_load(&sup->board->observer_turns);
+
+	if (pid <= 0 || turns == 0 || turns != sup->observer_turns)
+		sup->observer_ticks = 0;
+	sup->observer_turns = turns;
+	if (sup->observer_ticks++ < OBSERVER_TICKS)
+		return;
+	sup->observer_ticks = 0;
+	log_errorx("the observer (pid %d) does not look at the workers any "
+		   "more: killed", pid);
+	process_kill(pid);
 }

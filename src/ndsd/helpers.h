@@ -58,4 +58,8 @@ void helper_show_slot(struct supervisor *sup, uint32_t number);
  * checks it has: the process that runs them may be wanted, and the observer. */
 void helper_program_known(struct supervisor *sup);
 
+/* Once a tick: an observer that makes no turns any more is killed.  Nobody
+ * waits for it, but of what it does not see nobody is told. */
+void helper_watch_observer(struct supervisor *sup);
+
 #endif

@@ -392,6 +392,7 @@ tick(struct supervisor *sup, int64_t now_ms)
 {
 	sup->tick_ms = now_ms + TICK_MS;
 	measure_queue(sup, now_ms);
+	helper_watch_observer(sup);
 	duties_places(sup);
 	for (uint32_t i = 0; i < sup->state->slots; i++) {
 		slot_check_foreign(&sup->slot[i], now_ms);

@@ -63,6 +63,8 @@ struct supervisor {
 	int64_t close_ms;   /* STOPPED: helpers may take until then */
 	int64_t tick_ms;	 /* next tick */
 	unsigned shedder_ticks; /* since it was last seen to look */
+	unsigned observer_ticks; /* since it last made a turn */
+	uint64_t observer_turns; /* … as seen at the last tick */
 	int64_t recycle_ms;	 /* next look for worn workers */
 	int lost;    /* 1: the place of a socket is, and it was told */
 	int front_killed;	 /* it did not end in time */

@@ -194,6 +194,7 @@ turn(struct observer *o)
 	if (o->leave_ms > 0 || now - o->spool.since_ms >= GATHER_MS)
 		ship(o);
 	sender_step(&o->sender, now);
+	atomic_fetch_add(&o->pool->observer_turns, 1);
 	atomic_store(&o->pool->spans_sent,
 	    o->sender.sent + o->written);
 	atomic_store(&o->pool->spans_dropped,

@@ -149,8 +149,8 @@ put_off(struct sender *s, int64_t now_ms)
 	s->failures++;
 	if (complain(s))
 		log_warnx("%s does not take traces: %s; tried again, and "
-			  "beyond %d batches spans are dropped", s->name, s->why,
-		    SENDER_QUEUE);
+			  "beyond %d batches spans are dropped",
+		    s->name, s->why, SENDER_QUEUE);
 }
 
 static void

@@ -302,6 +302,7 @@ struct pool_board {
 	/* Written by the observer: spans that were exported, and that were
 	 * given up behind the rings. */
 	_Atomic uint64_t spans_sent, spans_dropped;
+	_Atomic uint64_t observer_turns; /* of its loop; it lives */
 };
 
 /* Make an anonymous slot segment; the areas are rounded up to pages.

@@ -39,6 +39,13 @@ is "it was told once" "$(lines | wc -l)" 1
 ask --path /slow "$app"
 ok "so is the next one" told 2
 
+# ---- an observer that is stopped is replaced
+observer() { pgrep -f "^$builddir/nds-observer" -P "$(field .supervisor.pid)"; }
+before=$(observer)
+kill -STOP "$before"
+replaced() { gone "$before" && [ -n "$(observer)" ]; }
+ok "an observer that is stopped is replaced" wait_until 20 replaced
+
 # ---- crashes
 crashes() { grep '"worker crashed"' "$tmp/ndsd.log"; }
 crashed() { [ "$(crashes | wc -l)" -ge "$1" ]; }
@@ -68,6 +75,6 @@ stop_is 0 "it stops"
 export APP_SLOW=0
 ndsd_start -- "$(program tests/peer/traced)"
 is "without traces and slow requests there is no observer" \
-    "$(pgrep -fc "^$builddir/nds-observer" -P "$(field .supervisor.pid)")" 0
+    "$(observer)" ""
 stop_is 0 "it stops again"
 done_testing
