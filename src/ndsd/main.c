@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -396,6 +397,15 @@ run_as_supervisor(struct command *c, const char *store)
 	return supervisor_run(&c->options, atoi(store));
 }
 
+/* We hold the slots of all workers: no process of our user shall open them
+ * through /proc/PID/fd, and no core dump have the requests in it.  What we
+ * execute can be traced and dumped as ever: exec sets that anew. */
+static void
+close_to_others(void)
+{
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -405,6 +415,7 @@ main(int argc, char **argv)
 	struct nds_error err;
 	int status;
 
+	close_to_others();
 	open_standard_fds();
 	status = parse(&c, argc, argv);
 	if (status >= 0)

@@ -195,12 +195,37 @@ spawn() {
 
 # Whoever carries our directory in the environment is ours, orphans included.
 ours() {
-	local p
-	env -i grep -lzs "^APP_RUNTIME_DIR=$run" /proc/[0-9]*/environ |
-	    while IFS=/ read -r _ _ p _; do
+	local p found=()
+	while IFS=/ read -r _ _ p _; do
 		[ "$p" = $$ ] || grep -qs "^State:.Z" "/proc/$p/status" ||
-		    echo "$p"
+		    found+=("$p")
+	done < <(env -i grep -lzs "^APP_RUNTIME_DIR=$run" /proc/[0-9]*/environ)
+	[ "$EUID" = 0 ] || for p in $(ours_hidden); do
+		[[ " ${found[*]} " = *" $p "* ]] || found+=("$p")
 	done
+	[ "${#found[@]}" = 0 ] || printf '%s\n' "${found[@]}"
+}
+
+# An ndsd shows its environment to root alone: those below what we started.
+ours_hidden() {
+	awk -v started="${pids[*]}" '
+	    /^Name:/ { ndsd = $2 ~ /^ndsd/ } /^State:/ { dead = $2 == "Z" }
+	    /^Pid:/ { pid = $2 } /^PPid:/ && ndsd && !dead { above[pid] = $2 }
+	    END {
+		for (n = split(started, s); n > 0; n--)
+			found[s[n]]
+		do {
+			grown = 0
+			for (p in above)
+				if (!(p in mine) && (p in found || above[p] in found)) {
+					mine[p]
+					found[p]
+					grown = 1
+				}
+		} while (grown)
+		for (p in mine)
+			print p
+	    }' /proc/[0-9]*/status 2>/dev/null
 }
 
 none_of_ours() { [ -z "$(ours)" ]; }

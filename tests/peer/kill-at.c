@@ -36,6 +36,7 @@ static const struct call {
     {"recvmmsg", SYS_recvmmsg, 0, 0},
     {"sendmmsg", SYS_sendmmsg, 0, 0},
     {"shutdown", SYS_shutdown, 0, 0},
+    {"listen", SYS_listen, 0, 0},
     {"memfd_create", SYS_memfd_create, 0, 0},
     {"pwritev", SYS_pwritev, 0, 0},
     {"read", SYS_read, 1, 0},
