@@ -25,6 +25,7 @@
 
 #define KEEPER_YOUNG_MS 5000
 #define KEEPER_PATIENCE_S 2 /* with a supervisor that does not read */
+#define KEEPER_HEED_MS 5000 /* or that acts upon no signal */
 #define KEEPER_RETRY_FIRST_MS 100
 #define KEEPER_RETRY_MAX_MS 1000
 
@@ -94,9 +95,17 @@ supervisor_exec(struct keeper *k, int store_fd)
 	_exit(EXIT_REFUSED);
 }
 
+/* One that is stopped or stuck: the next one looks for itself. */
+static void
+give_up(struct keeper *k, const char *why)
+{
+	k->deaf = 1;
+	log_warnx("supervisor (pid %d) %s, killed", k->pid, why);
+	kill(k->pid, SIGKILL);
+}
+
 /* Tell the supervisor, if there is one.  One that cannot be told, because its
- * queue is full and it is stopped or stuck, would never know: the next one
- * looks for itself. */
+ * queue is full, would never know. */
 static void
 tell(struct keeper *k, const struct store_message *m, int fd)
 {
@@ -104,9 +113,7 @@ tell(struct keeper *k, const struct store_message *m, int fd)
 		return;
 	if (errno == EPIPE || errno == ECONNRESET)
 		return; /* it is dead, as SIGCHLD will tell */
-	k->deaf = 1;
-	log_warn("supervisor (pid %d) cannot be told, killed", k->pid);
-	kill(k->pid, SIGKILL);
+	give_up(k, "cannot be told");
 }
 
 /* A new supervisor is handed everything first, so that it can tell at once
@@ -166,10 +173,25 @@ signal_pass(struct keeper *k, int sig)
 	tell(k, &m, -1);
 }
 
+static int
+heed_due(const struct keeper *k)
+{
+	return k->pid > 0 && k->pending != 0 && !k->deaf && !k->done;
+}
+
+/* Nobody could stop a service whose supervisor is stopped or stuck. */
+static void
+signals_heeded(struct keeper *k)
+{
+	if (heed_due(k) && clock_ms() >= k->heed_ms)
+		give_up(k, "acts upon no signal");
+}
+
 /* What the last supervisor took to its grave the next one shall hear. */
 static void
 signals_pass_again(struct keeper *k)
 {
+	k->heed_ms = clock_ms() + KEEPER_HEED_MS;
 	for (int sig = 1; sig < 64; sig++)
 		if (k->pending & 1ull << sig)
 			signal_pass(k, sig);
@@ -317,8 +339,10 @@ read_store(struct keeper *k)
 			close(fd);
 		if (m.type == STORE_DROP)
 			keeper_drop(k, m.name);
-		if (m.type == STORE_TOOK && m.value > 0 && m.value < 64)
+		if (m.type == STORE_TOOK && m.value > 0 && m.value < 64) {
 			k->pending &= ~(1ull << m.value);
+			k->heed_ms = clock_ms() + KEEPER_HEED_MS;
+		}
 		if (m.type == STORE_UPGRADE) {
 			upgrade(k);
 			return;
@@ -359,6 +383,8 @@ read_signals(struct keeper *k)
 			reap(k);
 			continue;
 		}
+		if (k->pending == 0)
+			k->heed_ms = clock_ms() + KEEPER_HEED_MS;
 		k->pending |= 1ull << info.ssi_signo;
 		k->serial[info.ssi_signo] = ++k->serials;
 		signal_pass(k, (int)info.ssi_signo);
@@ -388,9 +414,12 @@ keeper_turn(struct keeper *k)
 
 	if (k->pid == 0)
 		wait = clock_left(k->retry_ms, KEEPER_RETRY_MAX_MS);
+	else if (heed_due(k))
+		wait = clock_left(k->heed_ms, KEEPER_HEED_MS);
 	poll(fds, 2, wait);
 	read_signals(k);
 	read_store(k);
+	signals_heeded(k);
 	if (k->store_fd >= 0 && (fds[1].revents & POLLHUP)) {
 		/* gone, or closed it: SIGCHLD tells which */
 		close(k->store_fd);

@@ -22,6 +22,7 @@ struct keeper {
 	int failures;	     /* young deaths in a row */
 	long long started_ms, retry_ms;
 	unsigned long long pending; /* signals not yet acted upon, by bit */
+	long long heed_ms;	    /* to one of them by then */
 	int serial[64]; /* of the last signal of each number */
 	int serials;
 	int status;	     /* exit status, once the supervisor said so */

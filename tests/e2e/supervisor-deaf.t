@@ -40,6 +40,16 @@ whole() {
 ok "the next one sees who has died" wait_until 10 whole
 rolled() { [ "$(field .generation)" = 2 ]; }
 ok "and obeys the signals that the other has not" wait_until 10 rolled
-stop_is 0 "it stops"
+
+# ---- one signal to one that is stopped: its queue never gets full
+supervisor=$(field .supervisor.pid)
+kill -STOP "$supervisor"
+peer --path /_diag/work --query ms=500 --timeout 20000 "$app" >"$tmp/flight" &
+flight=$!
+stop_is 0 "a stop does not wait for a stopped supervisor (hazard 6)"
+wait "$flight"
+like "and a request in flight is answered" "$(<"$tmp/flight")" '^status 200'
+like "the log says why" "$(<"$tmp/ndsd.log")" \
+    "supervisor .pid $supervisor. acts upon no signal, killed"
 ok "nothing is left" wait_until 5 none_of_ours
 done_testing
