@@ -133,14 +133,17 @@ orders_take(struct acceptor *a)
 
 /* ---- waiting ------------------------------------------------------------ */
 
-/* ndsd is gone: serve on, until another has come. */
+/* ndsd is gone: serve on, until another has come; or, when it was stopping,
+ * for as long as its drain could have lasted. */
 static void
 orphan_look(struct acceptor *a)
 {
 	struct worker *w = a->worker;
+	int stops = w->pool != NULL && w->pool->stopping;
 
 	if (a->orphaned && !a->retiring &&
-	    place_is_over(&w->place, w->settings.start_timeout_ms))
+	    place_is_over(&w->place, w->settings.start_timeout_ms,
+		stops ? w->settings.drain_max_ms : -1))
 		retire(a);
 }
 

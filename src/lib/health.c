@@ -33,7 +33,8 @@
 struct health {
 	struct role role;
 	int64_t finish_ms; /* leave by then; 0 = nobody has told us to */
-	int orphaned;	   /* ndsd is gone: serve until another has come */
+	int orphaned;	   /* ndsd is gone: serve until another has come, */
+	int64_t stop_ms;   /* or for so long when it was stopping */
 	struct place place;
 	struct report report;
 	struct history history;
@@ -136,6 +137,14 @@ patience(struct health *h)
 	return h->orphaned && wait > LOOK_MS ? LOOK_MS : wait;
 }
 
+static int
+is_over(struct health *h)
+{
+	return h->orphaned &&
+	    place_is_over(&h->place, SHARED_MS,
+		h->role.pool->stopping ? h->stop_ms : -1);
+}
+
 static void
 serve(struct health *h)
 {
@@ -149,8 +158,7 @@ serve(struct health *h)
 		    patience(h), role_mask());
 		for (int i = 0; i < count; i++)
 			dispatch(h, events[i].data.u64);
-		if (role_told_to_end() ||
-		    (h->orphaned && place_is_over(&h->place, SHARED_MS)))
+		if (role_told_to_end() || is_over(h))
 			finish(h);
 	}
 }
@@ -182,6 +190,7 @@ health_open(struct health *h, const struct nds_app *app,
 
 	if (role_open(r, 0, err) < 0 || shared_take(h, err) < 0)
 		return -1;
+	h->stop_ms = app->settings.drain_max_ms;
 	place_note(&h->place, app->settings.runtime_dir, "health.sock",
 	    r->control_fd);
 	flags = fcntl(r->listen_fd, F_GETFL);

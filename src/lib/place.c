@@ -72,10 +72,14 @@ owner_changed(const struct place_file *f)
 }
 
 int
-place_is_over(struct place *p, int64_t shared_ms)
+place_is_over(struct place *p, int64_t shared_ms, int64_t stop_ms)
 {
 	int64_t now = clock_ms();
 
+	if (p->alone_ms == 0)
+		p->alone_ms = now;
+	if (stop_ms >= 0 && now - p->alone_ms >= stop_ms)
+		return 1;
 	if (p->over_ms == 0 || p->shared) {
 		int lost = socket_lost(&p->socket);
 

@@ -21,6 +21,7 @@ struct place_file {
 
 struct place {
 	struct place_file socket, owner;
+	int64_t alone_ms; /* when we first looked, 0 = not yet */
 	int64_t over_ms; /* when another was first seen there, 0 = not yet */
 	int shared;	 /* it goes on with our own socket */
 };
@@ -35,7 +36,9 @@ void place_note(struct place *p, const char *runtime_dir, const char *name,
 /* Look again; only useful once ndsd is gone.  Returns 1 when it is time to
  * leave: a moment after another socket was seen at its path, so that who had
  * just looked the old one up has come; or shared_ms after another main process
- * was seen to own the same socket, so that its own processes are there. */
-int place_is_over(struct place *p, int64_t shared_ms);
+ * was seen to own the same socket, so that its own processes are there; or
+ * stop_ms after the first look: nobody comes after an ndsd that was killed in a
+ * stop (-1 = it was not). */
+int place_is_over(struct place *p, int64_t shared_ms, int64_t stop_ms);
 
 #endif

@@ -116,6 +116,23 @@ wait_end "$lighttpd_pid" 10
 stop_is 0 "it stops"
 ok "nothing is left" wait_until 5 none_of_ours
 
+# ---- in a stop: nobody comes after it
+export APP_DRAIN_MAX=1
+ndsd_start
+peer --path /_diag/work --query ms=1000 --timeout $((10000 * scale)) "$app" \
+    >"$tmp/long" 2>&1 &
+long=$!
+wait_until 5 busy_one
+kill -TERM "$ndsd_pid"
+stopping() { [ "$(field .state)" = stopping ]; }
+wait_until 5 stopping
+kill -KILL "$ndsd_pid"
+wait_end "$ndsd_pid" 5
+wait "$long"
+like "killed in a stop: a request in hand is answered" "$(<"$tmp/long")" \
+    '^status 200'
+ok "and nobody stays (hazard 6)" wait_until 5 none_of_ours
+
 # ---- a lighttpd that ndsd runs
 front_pid() { awk 'NR == 1 { print $1 }' "$run/control/front.process"; }
 ndsd_start --front=lighttpd
