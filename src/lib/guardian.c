@@ -21,6 +21,7 @@
 #include "lib/journal.h"
 #include "lib/nds.h"
 #include "lib/own.h"
+#include "lib/settle.h"
 #include "proto/counters.h"
 #include "proto/order.h"
 
@@ -437,6 +438,7 @@ guardian_open(struct guardian *g, struct worker *w)
 	if (w->settings.max_rss_bytes > 0)
 		g->memory_ms = clock_ms() + MEMORY_EVERY_MS;
 	atomic_store(&w->slot->guardian_pid, (int32_t)getpid());
+	settle_open(w->pool);
 }
 
 static int

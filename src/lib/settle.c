@@ -19,6 +19,14 @@
 
 /* ---- the front ----------------------------------------------------------- */
 
+static const struct pool_board *pool; /* NULL without ndsd */
+
+void
+settle_open(const struct pool_board *board)
+{
+	pool = board;
+}
+
 static int
 send_bytes(int fd, const uint8_t *data, size_t bytes)
 {
@@ -194,8 +202,10 @@ problem_make(const struct slot *s, uint16_t id, const struct ending *e,
 	    title, e->status, e->why, s->request_id);
 	bytes = snprintf(text, room - WIRE_HEADER_BYTES - WIRE_TRAILER_BYTES,
 	    "Status: %d %s\r\nContent-Type: application/problem+json\r\n"
-	    "Content-Length: %zu\r\nX-Request-Id: %s\r\n\r\n%s",
-	    e->status, title, strlen(body), s->request_id, body);
+	    "Content-Length: %zu\r\nX-Request-Id: %s\r\n%s\r\n%s",
+	    e->status, title, strlen(body), s->request_id,
+	    pool != NULL && atomic_load(&pool->draining) ?
+	    "Connection: close\r\n" : "", body);
 	wire_header_put(out, WIRE_STDOUT, id, (uint16_t)bytes, 0);
 	wire_trailer(out + WIRE_HEADER_BYTES + bytes, id);
 	return WIRE_HEADER_BYTES + (size_t)bytes + WIRE_TRAILER_BYTES;

@@ -11,6 +11,9 @@
 #include "proto/board.h"
 #include "proto/wire.h"
 
+/* Answers carry Connection: close while this pool drains; NULL without ndsd. */
+void settle_open(const struct pool_board *board);
+
 /* Scan what the slot has captured of its request, from its first byte. */
 enum wire_verdict settle_scan(struct slot *s, struct wire_scan *scan);
 
