@@ -444,6 +444,20 @@ slot_dead(struct slot_process *s, int status)
 	board_slot_wipe(s->map); /* others' secrets */
 }
 
+/* Once a generation. */
+static void
+say_unproved(struct slot_process *s)
+{
+	struct supervisor *sup = s->sup;
+
+	if (sup->unproved == slot_place(s)->generation)
+		return;
+	sup->unproved = slot_place(s)->generation;
+	log_info("generation %u is a program without libnds: a worker that "
+		 "lives counts as ready, that it serves cannot be proved",
+	    sup->unproved);
+}
+
 void
 slot_check_foreign(struct slot_process *s, int64_t now_ms)
 {
@@ -453,6 +467,7 @@ slot_check_foreign(struct slot_process *s, int64_t now_ms)
 	    s->sup->state->program_libnds ||
 	    now_ms - at->spawned_ms < SLOT_FOREIGN_READY_MS)
 		return;
+	say_unproved(s);
 	pool_ready(&s->sup->state->pool, s->number, now_ms);
 	helper_program_known(s->sup);
 }

@@ -68,6 +68,7 @@ struct supervisor {
 	int64_t recycle_ms;	 /* next look for worn workers */
 	int lost;    /* 1: the place of a socket is, and it was told */
 	int front_killed;	 /* it did not end in time */
+	uint32_t unproved; /* the last generation of which that was told */
 	int done;
 	int status;
 };

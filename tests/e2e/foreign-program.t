@@ -87,6 +87,16 @@ is "all of them are answered before it is told to end" \
 wait_end "$ndsd_pid" 15
 is "then it stops" "$rc" 0
 
+# ---- one that lives and does not serve
+ndsd_start -- tail -f /dev/null
+unproved() { grep -c 'that it serves cannot be proved' "$tmp/ndsd.log"; }
+: >"$tmp/ndsd.log"
+ok "a reload to a program that serves nobody is not noticed (hazard 27)" \
+    ctl reload
+is "and that it cannot be is said, once a generation (hazard 27)" \
+    "$(unproved)" 1
+stop_is 0 "it stops with it"
+
 # One that ends after a few requests, as many do against their leaks.
 ndsd_start -- "$(program tests/peer/bad-responder)" exit-after 50
 for _ in 1 2 3 4 5 6; do
