@@ -22,6 +22,8 @@ is "/live stays 200" "$code" 200
 get "$url/"
 is "requests are still served" "$code" 200
 is "with Connection: close" "$(header Connection)" close
+get -d x "$url/_diag/crash?signal=9"
+is "also when a guardian answers" "$code $(header Connection)" "502 close"
 ok "undrain is accepted" ctl undrain
 ok "/ready is 200 again" wait_until 2 ready_is 200
 get "$url/"
@@ -72,6 +74,58 @@ is "a supervisor killed in a stop costs no request in flight" \
     "$(<"$tmp/flight.code")" 200
 wait_end "$ndsd_pid" 20
 is "and the next one ends the stop with status 0" "$rc" 0
+
+# ---- traffic that is slower than the quiet time is none (hazard 9)
+prove=$(program nds-prove)
+sparse() { # SECONDS: a request each half a second, on kept connections
+	spawn prove "$prove" --json -c 1 --rate 2 -d "$1" "$url/"
+	proof=$pid
+	before=$(field .counters.requests)
+	wait_until 5 more
+}
+more() { [ "$(field .counters.requests)" -gt "$before" ]; }
+export APP_DRAIN_QUIET=1500ms APP_DRAIN_MAX=8 APP_SHUTDOWN_TIMEOUT=20
+ndsd_start --front=lighttpd
+wait_until 5 gets 200 "$url/"
+sparse 2500ms
+ok "a drain whose quiet time is three gaps of the traffic" ctl drain --wait
+ok "waits for its end (hazard 9)" gone "$proof"
+stop_is 0 "it stops"
+: >"$tmp/prove.log"
+export APP_DRAIN_MIN=4 APP_DRAIN_QUIET=100ms
+ndsd_start --front=lighttpd
+wait_until 5 gets 200 "$url/"
+sparse 3
+kill -TERM "$ndsd_pid"
+wait_end "$proof" 10
+is "nothing sparse is lost while APP_DRAIN_MIN covers the balancers (hazard 9)" \
+    "$rc $(jq -c '.whole.fates|with_entries(select(.value>0))|keys' "$tmp/prove.log")" \
+    '0 ["answered"]'
+wait_end "$ndsd_pid" 20
+is "then it stops" "$rc" 0
+
+# ---- one budget for all of it (hazard 19): each part takes all that it may
+export APP_DRAIN_MIN=0 APP_DRAIN_QUIET=500ms APP_DRAIN_MAX=1
+export APP_SHUTDOWN_TIMEOUT=5 APP_REQUEST_TIMEOUT=2 APP_QUEUE_TIMEOUT=1
+ndsd_start --front=lighttpd
+wait_until 5 gets 200 "$url/"
+exec {deaf_fd}<>"/dev/tcp/127.0.0.1/$port" # a client that does not read
+printf 'GET /_diag/bytes?n=50000000 HTTP/1.1\r\nHost: x\r\n\r\n' >&"$deaf_fd"
+load_begin 2 "$url/"
+wait_until 10 load_reached 20
+kill -TERM "$ndsd_pid"
+from=$(now_ms)
+wait_until 5 ready_is 503
+peer --path /_diag/hang --timeout 20000 "$app" >"$tmp/hang" 2>&1 &
+wait_end "$ndsd_pid" 20
+took=$(($(now_ms) - from))
+load_end
+rm -f "$tmp"/load.*
+exec {deaf_fd}>&-
+ok "drain, front and requests share one budget (hazard 19; $took ms)" \
+    test "$took" -lt $((5000 + 500 * scale))
+unset APP_QUEUE_TIMEOUT
+export APP_SHUTDOWN_TIMEOUT=30 APP_REQUEST_TIMEOUT=5
 
 # ---- how fast
 stop_takes() { # SIGNAL...: sets $took, $rc

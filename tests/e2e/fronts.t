@@ -34,7 +34,7 @@ each() { # FRONT URL
 	get "$2/live/x"
 	is "$1: /live/x is the application's" "$code" 404
 	get --http2-prior-knowledge "$2/" 2>/dev/null
-	ok "$1: no HTTP/2" test "$code" != 200
+	ok "$1: no HTTP/2 (hazard 9)" test "$code" != 200
 	get -H "X-Long: $(head -c 40000 /dev/zero | tr '\0' h)" "$2/"
 	is "$1: header limit" "${code/400/431}" 431
 	get --data-binary @<(head -c 3000000 /dev/zero) "$2/_diag/echo"
@@ -81,13 +81,13 @@ ndsd_start -- "$(program tests/peer/stock-responder)"
 from=$(now_ms)
 get "$url/?ms=60000"
 is "lighttpd: a request that takes for ever is 504" "$code" 504
-ok "lighttpd: in time ($(($(now_ms) - from)) ms)" \
+ok "lighttpd: in queue + request + 5 s (hazard 19; $(($(now_ms) - from)) ms)" \
     test $(($(now_ms) - from)) -lt $((10000 + 1000 * scale))
 if [ -n "${nginx_url:-}" ]; then
 	from=$(now_ms)
 	get "$nginx_url/?ms=60000"
 	is "nginx: a request that takes for ever is 504" "$code" 504
-	ok "nginx: in time ($(($(now_ms) - from)) ms)" \
+	ok "nginx: in queue + request + 5 s (hazard 19; $(($(now_ms) - from)) ms)" \
 	    test $(($(now_ms) - from)) -lt $((10000 + 1000 * scale))
 fi
 wait "${slow_pids[@]}"

@@ -64,7 +64,7 @@ is "another hash is a wrong body" "$fates" '{"wrong_body":5}'
 
 # ---- swallowed on a connection in use: libcurl sends it again and says nothing
 before=$(served swallow)
-fault "a swallowed POST that was silently sent again" swallow/5 sent_again \
+fault "a swallowed POST that was silently sent again (hazard 5)" swallow/5 sent_again \
     --data 'x=1'
 is "the server saw all 24 of them" "$before $(served swallow)" "0 0 24 4"
 is "a loss is told with its id" \
