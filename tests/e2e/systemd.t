@@ -176,6 +176,10 @@ units_copy() {
 	cp "$builddir/nds.conf" "$tmp/units/"
 }
 units_copy
+is "the workers of a main process that was killed are spared (hazards 6, 22)" \
+    "$(sed -n 's/^KillMode=//p' "$tmp/units/nds.service")" process
+is "and a stop tells a front's main process alone (hazard 22)" \
+    "$(sed -n 's/^KillMode=//p' "$tmp/units/nds-lighttpd.service")" mixed
 ok "each path in them is filled in" not grep -q '@[a-z]*@' "$tmp"/units/*
 if command -v systemd-analyze >/dev/null; then
 	for unit in nds.service nds.socket nds-lighttpd.service; do

@@ -73,7 +73,7 @@ wait_until 5 whole
 
 # Descriptors of the dead are given back.
 supervisor=$(field .supervisor.pid)
-fds() { find "/proc/$supervisor/fd" "/proc/$ndsd_pid/fd" -mindepth 1 | wc -l; }
+fds() { find "/proc/$supervisor/fd" "/proc/$ndsd_pid/fd" -mindepth 1 2>/dev/null | wc -l; }
 before=$(fds)
 for _ in 1 2 3; do
 	wait_until 5 grown
@@ -81,8 +81,12 @@ for _ in 1 2 3; do
 	kill -KILL "$victim" "$other"
 	wait_until 5 replaced
 done
-ok "descriptors are not lost over six deaths ($before, $(fds))" \
-    test "$(fds)" -le $((before + 1))
+if [ "$before" -gt 0 ]; then
+	ok "descriptors are not lost over six deaths ($before, $(fds))" \
+	    test "$(fds)" -le $((before + 1))
+else
+	skip "descriptors are not lost over six deaths" "root alone can count them"
+fi
 stop_is 0 "it stops"
 
 # ---- dying young
