@@ -77,6 +77,25 @@ age(int64_t s, char text[CELL])
 	return text;
 }
 
+/* How many do work, as a bar too where there is a terminal. */
+static void
+print_pool(const json_t *status, FILE *out)
+{
+	const json_t *workers = json_object_get(status, "workers"), *w;
+	int64_t busy = 0, count = (int64_t)json_array_size(workers);
+	char bar[TERM_BAR] = "", text[CELL];
+	size_t i;
+
+	json_array_foreach(workers, i, w)
+		busy += strcmp(word(w, "state", text), "busy") == 0;
+	if (term_is_terminal(out))
+		term_bar(bar, busy, count);
+	fprintf(out, "workers: %s%" PRId64 " of %" PRId64 " busy, %" PRId64
+	    " wanted, between %" PRId64 " and %" PRId64 "\n", bar, busy, count,
+	    number(status, "wanted"), number(status, "wanted_min"),
+	    number(status, "wanted_max"));
+}
+
 static void
 print_head(const json_t *status, int colours, FILE *out)
 {
@@ -93,9 +112,7 @@ print_head(const json_t *status, int colours, FILE *out)
 	    " restarts, %" PRId64 " upgrades\n", number(supervisor, "pid"),
 	    age(number(supervisor, "uptime_s"), text),
 	    number(supervisor, "restarts"), number(supervisor, "upgrades"));
-	fprintf(out, "workers: %" PRId64 " wanted, between %" PRId64 " and %"
-	    PRId64 "\n", number(status, "wanted"),
-	    number(status, "wanted_min"), number(status, "wanted_max"));
+	print_pool(status, out);
 	fprintf(out, "queue: %" PRId64 " waiting, the oldest for %" PRId64
 	    " ms; %" PRId64 " refused\n", number(queue, "length"),
 	    number(queue, "wait_ms"), number(shed, "queue_timeout") +

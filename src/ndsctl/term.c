@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BAR 20 /* characters */
+#define BAR (TERM_BAR - 4) /* characters between the brackets */
 #define CLEAR "\r\033[K"
 
 static volatile sig_atomic_t shown; /* a progress line stands there */
@@ -44,8 +44,8 @@ term_safe(char *text)
 	return text;
 }
 
-static int
-is_terminal(FILE *stream)
+int
+term_is_terminal(FILE *stream)
 {
 	const char *term = getenv("TERM");
 
@@ -58,7 +58,7 @@ term_colours(FILE *stream)
 {
 	const char *no = getenv("NO_COLOR");
 
-	return (no == NULL || *no == '\0') && is_terminal(stream);
+	return (no == NULL || *no == '\0') && term_is_terminal(stream);
 }
 
 static int
@@ -80,33 +80,32 @@ on_interrupt(int sig)
 	raise(sig);
 }
 
-/* "[#####---------------] " or nothing. */
-static void
-bar(char out[BAR + 4], int done, int total)
+char *
+term_bar(char out[TERM_BAR], int64_t done, int64_t total)
 {
-	int full;
+	size_t full;
 
 	out[0] = '\0';
 	if (total <= 0)
-		return;
-	full = done < 0 ? 0 : done > total ? BAR :
-	    (int)((long long)done * BAR / total);
+		return out;
+	full = done < 0 ? 0 : done > total ? BAR : (size_t)(done * BAR / total);
 	out[0] = '[';
-	memset(out + 1, '#', (size_t)full);
-	memset(out + 1 + full, '-', (size_t)(BAR - full));
+	memset(out + 1, '#', full);
+	memset(out + 1 + full, '-', BAR - full);
 	memcpy(out + 1 + BAR, "] ", 3);
+	return out;
 }
 
 void
 term_progress(const char *text, int done, int total, void *arg)
 {
-	char line[256], begin[BAR + 4];
+	char line[256], begin[TERM_BAR];
 	int width;
 
 	(void)arg;
 	snprintf(line, sizeof(line), "%s", text);
 	term_safe(line);
-	if (!is_terminal(stderr)) {
+	if (!term_is_terminal(stderr)) {
 		fprintf(stderr, "%s\n", line);
 		return;
 	}
@@ -114,7 +113,7 @@ term_progress(const char *text, int done, int total, void *arg)
 		signal(SIGINT, on_interrupt);
 		signal(SIGTERM, on_interrupt);
 	}
-	bar(begin, done, total);
+	term_bar(begin, done, total);
 	width = columns() - 1 - (int)strlen(begin);
 	fprintf(stderr, CLEAR "%s%.*s", begin, width < 0 ? 0 : width, line);
 	fflush(stderr);

@@ -19,7 +19,6 @@
 #define WORKERS_MAX 1024
 #define BUCKETS_MAX 64
 #define EVENTS_SHOWN 5
-#define BAR 30
 
 /* The last samples added up. */
 struct recent {
@@ -168,21 +167,18 @@ put_bar(FILE *out, const struct top *top, const json_t *s)
 {
 	const json_t *workers = json_object_get(s, "workers"), *w;
 	int64_t count = (int64_t)json_array_size(workers), busy = 0;
+	char bar[TERM_BAR];
 	const char *state;
 	size_t i;
-	int full;
 
 	json_array_foreach(workers, i, w) {
 		state = json_string_value(json_object_get(w, "state"));
 		busy += state != NULL && strcmp(state, "busy") == 0;
 	}
-	full = count == 0 ? 0 : (int)(busy * BAR / count);
-	fprintf(out, "workers [%s", top->colours ? "\033[32m" : "");
-	for (int b = 0; b < BAR; b++)
-		fputc(b < full ? '#' : '-', out);
-	fprintf(out, "%s] %" PRId64 " of %" PRId64 " busy, %" PRId64
-	    " ready, %" PRId64 " wanted\n", top->colours ? "\033[0m" : "",
-	    busy, count, number(s, "ready"), number(s, "wanted"));
+	fprintf(out, "workers %s%s%s%" PRId64 " of %" PRId64 " busy, %" PRId64
+	    " ready, %" PRId64 " wanted\n", top->colours ? "\033[32m" : "",
+	    term_bar(bar, busy, count), top->colours ? "\033[0m" : "", busy,
+	    count, number(s, "ready"), number(s, "wanted"));
 }
 
 static void

@@ -22,7 +22,7 @@
 #include "proto/store.h"
 
 static void
-answer(int client_fd, json_t *line)
+say(int client_fd, json_t *line)
 {
 	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 	char *text = json_dumps(line, JSON_COMPACT);
@@ -31,10 +31,24 @@ answer(int client_fd, json_t *line)
 		send(client_fd, text, strlen(text), flags);
 		send(client_fd, "\n", 1, flags);
 	}
-	if (client_fd >= 0)
-		close(client_fd);
 	free(text);
 	json_decref(line);
+}
+
+/* Of the two steps that an upgrade has, so many are done. */
+static void
+tell(const struct upgrade *u, const char *words, int done)
+{
+	say(u->client_fd, json_pack("{s:s,s:i,s:i}", "progress", words, "done",
+			      done, "total", 2));
+}
+
+static void
+answer(int client_fd, json_t *line)
+{
+	say(client_fd, line);
+	if (client_fd >= 0)
+		close(client_fd);
 }
 
 static void
@@ -114,6 +128,7 @@ prove_begin(struct supervisor *sup, int client_fd, struct nds_error *err)
 	}
 	u->client_fd = client_fd;
 	u->until_ms = clock_ms() + UPGRADE_CHECK_MS;
+	tell(u, "the new binary is tried", 0);
 	return 0;
 }
 
@@ -136,6 +151,7 @@ hand_to_keeper(struct supervisor *sup)
 	struct pollfd keeper = {.fd = sup->store_fd};
 
 	log_info("upgrade: %s takes over", sup->upgrade.path);
+	tell(&sup->upgrade, "the new binary takes over", 1);
 	control_unheard(sup);
 	logs_flush(&sup->logs);
 	if (sup->upgrade.client_fd >= 0)
