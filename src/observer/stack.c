@@ -122,7 +122,8 @@ look(struct stack_sample *s)
 static const char *
 why_not(int error)
 {
-	return error == EPERM || error == EACCES ? "ptrace is not allowed" :
+	return error == EPERM || error == EACCES ?
+	    "ptrace is not allowed (seccomp, kernel.yama.ptrace_scope)" :
 	    error == ESRCH ? "the worker has gone" :
 	    error == ETIMEDOUT ? "the worker does not stop" :
 	    error == ENOSYS ? "not known on this machine" :

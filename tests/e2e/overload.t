@@ -238,8 +238,8 @@ stop_is 0 "it stops"
 export APP_QUEUE_TARGET=50ms
 
 # ---- hazard 21: no sock_diag
-if "$(program tests/peer/no-netlink)" true; then
-	spawn ndsd "$(program tests/peer/no-netlink)" "$ndsd"
+if "$(program tests/peer/denied)" netlink true; then
+	spawn ndsd "$(program tests/peer/denied)" netlink "$ndsd"
 	ndsd_pid=$pid
 	wait_until 10 ready_or_dead
 	flights 5 --path /_diag/work --query ms=700

@@ -37,27 +37,48 @@ gets 404 "$page/nothing"
 is "what is not there is 404" "$code" 404
 like "by the health responder" "$body" '/live'
 
-# ---- from outside: an allow-list without us
+# ---- from outside: by default, whoever is not this host itself
 outside() { # WHAT URL
-	for path in /status /status/recent.json /status/history.json /metrics; do
-		get -H 'Accept: text/html' "$2$path"
+	for path in /status /status/recent.json /status/history.json \
+	    /status/requests.json /metrics; do
+		get -H 'Accept: text/html' -H 'X-Forwarded-For: 127.0.0.1' \
+		    -H 'Forwarded: for=127.0.0.1' "$2$path"
 		is "$1: $path is closed to others" "$code" 403
+	done
+	for path in //status /./status /%73tatus /x/../metrics /metrics%00; do
+		get --path-as-is "$2$path"
+		unlike "$1: so is $path" "$code" '^2'
+		unlike "$1: and tells nothing" "$body" 'generation|nds_'
 	done
 	get "$2/live"
 	is "$1: /live is not" "$code" 200
 }
-closed_port=$(free_port)
-spawn closed env APP_FRONT_ALLOW=192.0.2.1 \
-    "APP_BIND_ADDRESS=127.0.0.1:$closed_port" \
-    lighttpd -D -f "$APP_FRONT_CONFIG"
-wait_until 5 gets 200 "http://127.0.0.1:$closed_port/"
-outside lighttpd "http://127.0.0.1:$closed_port"
-export APP_FRONT_ALLOW=192.0.2.1
-if nginx_start; then
-	outside nginx "$nginx_url"
+# front NAME ADDRESS COMMAND...: sets $front_url; 1 when it does not serve
+front() {
+	local front_port
+	front_port=$(free_port)
+	front_url=http://$2:$front_port
+	spawn "$1" env "APP_BIND_ADDRESS=$2:$front_port" "${@:3}"
+	wait_until 5 gets 200 "$front_url/"
+}
+fronts() { # WHAT ADDRESS
+	front closed "$2" lighttpd -D -f "$APP_FRONT_CONFIG"
+	outside "lighttpd, $1" "$front_url"
+	if command -v nginx >/dev/null; then
+		front nginx "$2" "$srcdir/scripts/nds-nginx"
+		outside "nginx, $1" "$front_url"
+	else
+		skip "nginx, $1: /status is closed to others" "no nginx"
+	fi
+}
+read -r address _ < <(hostname -I)
+if [[ ${address:-} == *.* ]]; then
+	fronts "as shipped" "$address"
 else
-	skip "nginx: /status is closed to others" "no nginx"
+	skip "as shipped: /status is closed to others" "no network here"
 fi
+export APP_FRONT_ALLOW=192.0.2.1
+fronts "with a list" 127.0.0.1
 unset APP_FRONT_ALLOW
 
 # ---- in the browser
@@ -102,7 +123,7 @@ shows "as a picture" \
 shows "and latencies" \
     "document.querySelector('#charts path.l-mid').getAttribute('d') !== ''"
 
-ctl reload >/dev/null
+ctl reload >/dev/null 2>&1
 shows "a reload" "$(words events).includes('reloaded')"
 shows "with its generation" "$(words about).startsWith('generation 2 ')"
 shows "marked on the time line" \
@@ -146,6 +167,8 @@ load_end
 is "all the while nothing was lost" "$lost" 0
 
 # ---- how it looks: written for people, measured for us
+browse eval 'document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape", bubbles: true})), document.activeElement.blur()'
+shows "Escape lets go of the time line" "$(words at).startsWith('Point at')"
 for look in "1120 light" "1120 dark" "390 light" "390 dark"; do
 	browse shot "$tmp/status-${look// /-}.png" "${look% *}" "${look#* }"
 	browse eval '[document.documentElement, ...document.querySelectorAll("section, .tiles div, #workers li")].every((e) => e.scrollWidth <= e.clientWidth) && document.documentElement.scrollWidth <= '"${look% *}"

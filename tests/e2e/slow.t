@@ -71,6 +71,33 @@ if [ -z "$sanitize" ]; then
 fi
 stop_is 0 "it stops"
 
+# ---- where nobody may look at another process
+denied=$(program tests/peer/denied)
+if "$denied" ptrace true; then
+	before=$(lines | wc -l)
+	spawn ndsd "$denied" ptrace "$ndsd" -- "$(program tests/peer/traced)"
+	ndsd_pid=$pid
+	wait_until 10 ready_or_dead
+	ask --path /slow --header 'X-Request-Id: unseen' "$app"
+	is "without ptrace a slow request is answered" "$status_code" 200
+	ok "and told" told $((before + 1))
+	is "by its id" "$(of request_id)" unseen
+	like "with a clear word for why there is no stack" "$(of stack_missing)" \
+	    '^ptrace is not allowed \(.*seccomp.*yama'
+	is "and none is made up" "$(of stack)" null
+	if [ -z "$sanitize" ]; then
+		before=$(crashes | wc -l)
+		ask --path /null "$app"
+		ok "a crash is told as ever" wait_until 5 crashed $((before + 1))
+		! grep -q -e -DHAVE_LIBDW "$builddir/Makefile" ||
+		    like "with its stack, which its own process has noted" \
+			"$(crash stack)" '^follow_it.* < follow_null'
+	fi
+	stop_is 0 "it stops"
+else
+	skip "without ptrace a slow request is told" "no seccomp here"
+fi
+
 # ---- off
 export APP_SLOW=0
 ndsd_start -- "$(program tests/peer/traced)"

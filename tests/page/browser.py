@@ -29,6 +29,7 @@ class Browser:
         self.process = subprocess.Popen(
             [program, "--headless=new", "--remote-debugging-pipe",
              "--no-sandbox", "--disable-gpu", "--no-first-run",
+             "--hide-scrollbars",
              "--disable-dev-shm-usage", "--disable-background-networking",
              "--force-color-profile=srgb", "--lang=en",
              f"--user-data-dir={home}", "about:blank"],
