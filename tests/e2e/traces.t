@@ -140,6 +140,27 @@ ask --path /left --param "HTTP_TRACEPARENT=00-$last-$caller-01" "$app"
 stop_is 0 "it stops"
 is "the last spans are out before it ends" "$(of $last length)" 3
 
+# ---- what was refused, and what ran out of time
+export APP_REQUEST_TIMEOUT=1 APP_RATE_LIMIT='1/m burst 1'
+ndsd_start -- "$(program tests/peer/traced)"
+late=88888888888888888888888888888888
+shed=99999999999999999999999999999999
+ask --path /slow --param "HTTP_TRACEPARENT=00-$late-$caller-01" \
+    --param REMOTE_ADDR=192.0.2.8 "$app"
+is "a request at its deadline is answered 504" "$status_code" 504
+ask --path /left --param "HTTP_TRACEPARENT=00-$shed-$caller-01" \
+    --param REMOTE_ADDR=192.0.2.8 "$app"
+is "and another of that client, too soon, 429" "$status_code" 429
+ok "both have a span" wait_until 10 arrived $late 1
+is "with the deadline as an event" \
+    "$(of $late "$server|[.events[].name,.status.code]|tostring")" '["deadline",2]'
+ok "both have a span (the refused one)" wait_until 10 arrived $shed 1
+is "with the refusal as an event" \
+    "$(of $shed "$server|[.events[].name,.attributes.\"http.response.status_code\"]|tostring")" \
+    '["shed","429"]'
+stop_is 0 "it stops once more"
+unset APP_REQUEST_TIMEOUT APP_RATE_LIMIT
+
 # ---- settings
 unset APP_TRACE_ENDPOINT APP_TRACE_FILE
 refused "traces that nobody takes" 78 'APP_TRACE=100%: nobody' "$ndsd" -t

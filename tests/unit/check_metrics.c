@@ -244,6 +244,33 @@ START_TEST(methods_routes_and_codes_without_end_stay_bounded)
 }
 END_TEST
 
+START_TEST(a_million_distinct_paths_methods_and_routes_add_two_lines)
+{
+	struct books *b = board_books(slots[0]);
+	size_t before, lines = 0, bytes;
+	char text[32], *at;
+
+	for (int i = 0; i < BOOKS_ROUTES; i++) {
+		snprintf(text, sizeof(text), "/route/%d", i);
+		answer(slots[0], "GET", books_route(b, text), 200);
+	}
+	before = strlen(shown(0));
+	for (int i = 0; i < 1000000; i++) {
+		snprintf(text, sizeof(text), "/%d", i);
+		answer(slots[0], text + 1, BOOKS_UNMATCHED, 404);
+		answer(slots[0], "GET", books_route(b, text), 200);
+	}
+	at = shown(0);
+	bytes = strlen(at);
+	for (; (at = strstr(at, "nds_http_requests_total{")) != NULL; at++)
+		lines++;
+	ck_assert_uint_lt(bytes, before + 2500); /* a histogram and a line */
+	ck_assert_uint_le(lines, BOOKS_ROUTES + 2);
+	assert_shown("nds_http_requests_total{method=\"OTHER\",code=\"404\","
+	    "route=\"unmatched\"} 1000000\n");
+}
+END_TEST
+
 START_TEST(a_long_pattern_is_cut_and_stays_apart_from_its_like)
 {
 	struct books *b = board_books(slots[0]);
@@ -470,6 +497,8 @@ main(void)
 	tcase_set_tags(steps, "long");
 	tcase_add_test(steps,
 	    counters_move_together_whatever_instruction_a_worker_dies_at);
+	tcase_add_test(steps,
+	    a_million_distinct_paths_methods_and_routes_add_two_lines);
 	tcase_add_test(t, a_request_is_counted_once);
 	tcase_add_test(t,
 	    slots_that_know_routes_in_another_order_are_added_up);
