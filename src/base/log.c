@@ -106,18 +106,45 @@ is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/* The same of eight bytes: is each of them plain? */
+static int
+are_plain(const unsigned char *s)
+{
+	const uint64_t ones = 0x0101010101010101, high = ones << 7;
+	uint64_t x, quote, backslash;
+
+	memcpy(&x, s, sizeof(x));
+	quote = x ^ ones * '"';
+	backslash = x ^ ones * '\\';
+	return ((x | (x + ones) | (x - ones * 0x20) | (quote - ones) |
+	    (backslash - ones)) & high) == 0;
+}
+
+/* How many of them begin text. */
+static size_t
+plain_run(const unsigned char *s, const unsigned char *end)
+{
+	const unsigned char *from = s;
+
+	while (end - s >= 8 && are_plain(s))
+		s += 8;
+	while (is_plain(*s))
+		s++;
+	return (size_t)(s - from);
+}
+
 /* Escape text into the line up to limit; cut there, at a character. */
 static void
 put_text(struct log_line *l, size_t limit, const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;
+	const unsigned char *end = s + strlen(text);
 	size_t run;
 	uint32_t code;
 	int full = 0;
 
 	while (*s != '\0' && !full) {
-		for (run = 0; is_plain(s[run]); run++)
-			;
+		run = plain_run(s, end);
 		if (run > limit - l->used)
 			run = limit - l->used;
 		put(l, limit, (const char *)s, run);
@@ -151,12 +178,19 @@ static int
 put_key(struct log_line *l, const char *key, size_t rest)
 {
 	size_t bytes = strlen(key);
+	char *to = l->text + l->used;
 
 	if (bytes + 4 + rest > LINE_LIMIT - l->used)
 		return -1;
-	put(l, LINE_LIMIT, l->json ? ",\"" : " ", l->json ? 2 : 1);
-	put(l, LINE_LIMIT, key, bytes);
-	put(l, LINE_LIMIT, l->json ? "\":" : "=", l->json ? 2 : 1);
+	*to++ = l->json ? ',' : ' ';
+	if (l->json)
+		*to++ = '"';
+	memcpy(to, key, bytes);
+	to += bytes;
+	if (l->json)
+		*to++ = '"';
+	*to++ = l->json ? ':' : '=';
+	l->used = (size_t)(to - l->text);
 	return 0;
 }
 

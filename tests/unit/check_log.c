@@ -188,6 +188,42 @@ START_TEST(a_full_line_stays_whole)
 }
 END_TEST
 
+/* As the value of a member, whose line ends there. */
+static void
+escaped(const char *text, int json, char *to)
+{
+	struct log_line l;
+
+	log_line_begin(&l, json, LOG_INFO, "m");
+	l.used = 0;
+	log_line_escape(&l, text, 1000);
+	memcpy(to, l.text, l.used);
+	to[l.used] = '\0';
+}
+
+START_TEST(a_byte_is_escaped_alike_wherever_it_stands)
+{
+	char text[24], one[16], got[64], want[64];
+
+	for (int c = 1; c < 2 * 256; c++) {
+		snprintf(text, sizeof(text), "%c", c & 0xff);
+		if (text[0] == '\0')
+			continue;
+		escaped(text, c < 256, one);
+		for (int at = 0; at < 19; at++) {
+			memset(text, '~', 19);
+			text[19] = '\0';
+			text[at] = (char)c;
+			escaped(text, c < 256, got);
+			snprintf(want, sizeof(want), "%.*s%s%.*s", at,
+			    "~~~~~~~~~~~~~~~~~~~", one, 18 - at,
+			    "~~~~~~~~~~~~~~~~~~~");
+			ck_assert_str_eq(got, want);
+		}
+	}
+}
+END_TEST
+
 START_TEST(numbers_are_written_to_their_ends)
 {
 	static const struct {
@@ -276,6 +312,7 @@ main(void)
 	tcase_add_test(tc,
 	    long_text_is_cut_at_a_character_and_members_still_fit);
 	tcase_add_test(tc, a_full_line_stays_whole);
+	tcase_add_test(tc, a_byte_is_escaped_alike_wherever_it_stands);
 	tcase_add_test(tc, numbers_are_written_to_their_ends);
 	tcase_add_test(tc, events_below_the_level_are_not_made);
 	tcase_add_test(tc, warn_and_error_append_the_reason_and_keep_errno);
