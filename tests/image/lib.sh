@@ -35,11 +35,13 @@ base_begin() {
 	rm -rf "$tmp/base"
 }
 
-# image_build: one build serves all tests of a run, as its layers are kept.
+# image_build [OPTION...]: one build serves all tests of a run, as its layers are
+# kept.
 image_build() {
 	podman build --format docker --network=host --pull=never \
-	    --build-arg VERSION=0.0.test --build-arg REVISION=here \
-	    -t "$image" "$srcdir" >"$tmp/build.log" 2>&1
+	    --timestamp 1700000000 \
+	    --build-arg VERSION=0.0.1 --build-arg REVISION=here \
+	    -t "$image" "$@" "$srcdir" >"$tmp/build.log" 2>&1
 }
 
 containers=()
