@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2119,SC2317
+# shellcheck disable=SC2016,SC2119,SC2317
 #
 # The image: builds, holds what it should and no more, serves within a second
 # with every right taken away, and stops without losing what it has begun.

@@ -146,7 +146,7 @@ for next in d e f; do
 	"${finish[$old]:-pod_end}" "$old"
 	is "pod $old ends by itself (${took} ms)" "$rc" 0
 	like "and nds-shutdown has told what it did" "$(<"$tmp/$old.shutdown")" \
-	    '"event":"shutdown".*"result":"drained"'
+	    '"event":"shutdown","time":"2[0-9T:-]+Z".*"result":"drained"'
 done
 kill -INT "$new" "$kept" 2>/dev/null
 answered new "$new"
