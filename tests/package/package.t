@@ -4,8 +4,9 @@
 #
 # The Debian packages: they are built from what a release holds, lintian finds
 # nothing to blame, they install where no systemd runs, an upgrade under load
-# takes over in place, and a purge leaves nothing.  All of it in a root of its
-# own, which takes root to make.
+# takes over in place, so does one of the library to an application that is
+# linked with it, and a purge leaves nothing.  All of it in a root of its own,
+# which takes root to make.
 . "${srcdir:-.}/tests/e2e/lib.sh"
 need jq dpkg-buildpackage dh lintian debootstrap "${MAKE:-make}"
 [ "$(id -u)" = 0 ] || skip_all "a root of its own is made by root alone"
@@ -39,18 +40,33 @@ is "lintian finds no error and no warning" \
     "$(lintian --allow-root ./*.changes 2>&1 | grep '^[EW]:')" ""
 
 # ---- a later version: almost the same, and one that is broken.
-# later VERSION COMMAND...: which is run in what the package holds
+# later PACKAGE VERSION COMMAND...: which is run in what the package holds
 later() {
-	local to=$1
-	shift
-	dpkg-deb -R no-downtime-service_"$version"_*.deb "$tmp/deb/later" &&
+	local package=$1 to=$2
+	shift 2
+	dpkg-deb -R "$package"_"$version"_*.deb "$tmp/deb/later" &&
 	    sed -i "s/^Version: .*/Version: $to/" later/DEBIAN/control &&
-	    (cd later && "$@") && dpkg-deb -b later "later-$to.deb" &&
+	    (cd later && "$@") && dpkg-deb -b later "later-$package-$to.deb" &&
 	    rm -r later
 }
-differ() { echo later >>usr/sbin/ndsd; }
+differ() {
+	find usr \( -path '*/sbin/ndsd' -o -name 'libnds.so.*.*' \) -type f \
+	    -exec sh -c 'echo later >>"$1"' sh {} \;
+}
 ok "later versions are made" \
-    eval 'later "$version+1" differ && later "$version+2" cp /bin/true usr/sbin/ndsd'
+    eval 'later no-downtime-service "$version+1" differ &&
+	later no-downtime-service "$version+2" cp /bin/true usr/sbin/ndsd &&
+	later libnds0 "$version+1" differ'
+
+# ---- an application, made with the library's package
+hello() {
+	mkdir "$tmp/dev" && dpkg-deb -x libnds0_*.deb "$tmp/dev" &&
+	    dpkg-deb -x libnds-dev_*.deb "$tmp/dev" &&
+	    "${CC:-cc}" -o "$tmp/hello" "$srcdir/examples/hello.c" \
+	    -I"$tmp/dev/usr/include" -L"$(dirname "$tmp"/dev/usr/lib/*/libnds.so)" \
+	    -lnds -ljansson
+}
+ok "libnds-dev is enough to compile with" hello
 
 # ---- install
 wait "$bootstrap"
@@ -64,6 +80,7 @@ everything() {
 	cat "$root/etc/passwd" "$root/etc/group"
 }
 cp ./*.deb "$root/tmp"
+cp "$tmp/hello" "$root/usr/bin/hello"
 everything >"$tmp/before"
 inside sh -c "dpkg -i /tmp/libnds0_*.deb \
     /tmp/no-downtime-service_${version}_*.deb" >"$tmp/install.log" 2>&1
@@ -77,7 +94,7 @@ begin() {
 	spawn ndsd chroot "$root" env -i PATH=/usr/sbin:/usr/bin APP_USER=nds \
 	    APP_WORKERS=2 "APP_BIND_ADDRESS=$APP_BIND_ADDRESS" \
 	    APP_LOG_LEVEL=warn APP_DRAIN_MIN=0 APP_DRAIN_QUIET=100ms \
-	    ndsd --front=lighttpd
+	    ndsd --front=lighttpd -- /usr/bin/hello
 	ndsd_pid=$pid
 	wait_until 10 gets 200 "$url/ready"
 }
@@ -93,14 +110,27 @@ loaded() { # WHAT FILE
 }
 ok "it serves from the package" begin
 main=$(field .pid)
-loaded "an upgrade" "later-$version+1.deb"
+old_library() { # how many workers have the libnds of before
+	local p n=0
+	for p in $(workers); do
+		! grep -q 'libnds[.]so.*(deleted)' "/proc/$p/maps" || n=$((n + 1))
+	done
+	echo "$n of $(workers | wc -w)"
+}
+loaded "another libnds0" "later-libnds0-$version+1.deb"
+is "is installed" "$(inside dpkg-query -W -f '${Version}' libnds0)" "$version+1"
+is "the application goes on with the one that it began with" \
+    "$(old_library) in generation $(field .generation)" "2 of 2 in generation 1"
+loaded "an upgrade" "later-no-downtime-service-$version+1.deb"
 is "dpkg is content" "$(inside dpkg-query -W -f '${Status} ${Version}' \
     no-downtime-service)" "install ok installed $version+1"
 is "ndsd was upgraded in place" "$(field '"\(.pid) \(.supervisor.upgrades)"')" \
     "$main 1"
 is "is the new one" "$(readlink "/proc/$main/exe")" "$root/usr/sbin/ndsd"
-is "and has started the workers anew" "$(field .generation)" 2
-loaded "one to an ndsd that does not work" "later-$version+2.deb"
+is "and has started the workers anew, with the other libnds" \
+    "$(old_library) in generation $(field .generation)" "0 of 2 in generation 2"
+loaded "one to an ndsd that does not work" \
+    "later-no-downtime-service-$version+2.deb"
 like "says that the version before serves on" "$(<"$tmp/dpkg.log")" \
     'is no ndsd.*|the version before serves on'
 is "which it does" "$(field '"\(.pid) \(.supervisor.upgrades)"')" "$main 1"
