@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2317
+# shellcheck disable=SC2016,SC2317
 #
 # The manifests are what Kubernetes takes, and fit together: held against its
 # OpenAPI schema without a cluster, and against each other.
@@ -30,6 +30,10 @@ print(eval(sys.argv[2]))' "$1" "$2"
 }
 get_yaml k8s/pool.yaml 'd["ConfigMap"]["data"]["settings"]' >"$tmp/settings"
 ok "ndsd takes the settings of the ConfigMap" "$ndsd" -t -f "$tmp/settings"
+while IFS='| ' read -r _ key value _; do
+	is "the README has its $key" "$value" \
+	    "$(sed -n "s/^$key=//p" "$tmp/settings")"
+done < <(grep -E '^. `APP_[A-Z_]+` \| [0-9]+ s ' k8s/README.md | tr -d '`')
 whole=$(sed -n 's/^APP_SHUTDOWN_TIMEOUT=//p' "$tmp/settings")
 for file in k8s/deployment.yaml k8s/legacy/deployment.yaml; do
 	pod='d["Deployment"]["spec"]["template"]["spec"]'

@@ -51,7 +51,7 @@ readme() {
 }
 
 documents() {
-	ls README.md CONTRIBUTING.md docs/*.md
+	ls README.md CONTRIBUTING.md docs/*.md k8s/README.md
 }
 
 # Paths of tests, sources and pages, and the targets of links.
@@ -65,6 +65,32 @@ named() {
 		} | sort -u | while read -r path; do
 			[ -e "$path" ] || echo "$doc: $path does not exist"
 		done
+	done
+}
+
+# A link to a heading: in small letters, hyphens for blanks, no other signs.
+headings() {
+	for doc in $(documents); do
+		grep -oE '\]\([^):]*#[^)]+\)' "$doc" | tr -d ']()' |
+		    while IFS='#' read -r file heading; do
+			sed -n 's/^##* //p' "$(dirname "$doc")/${file:-${doc##*/}}" |
+			    tr '[:upper:] ' '[:lower:]-' | tr -cd '[:alnum:]_\n-' |
+			    grep -qxF -- "$heading" ||
+			    echo "$doc: no heading $heading in ${file:-$doc}"
+		done
+	done
+}
+
+# What the guides reckon, such as `200 × 0.050 = 10`, to half of a unit.
+arithmetic() {
+	number='[0-9]+(\.[0-9]+)?'
+	sums=$(grep -ohE \
+	    "\(?$number( (×|÷|\+|−) $number\)?)+ (=|is) $number" docs/*.md)
+	[ "$(echo "$sums" | wc -l)" -ge 6 ] || echo "only: $sums"
+	echo "$sums" | sed 's/×/*/g; s|÷|/|g; s/−/-/g; s/ is / = /' |
+	    while IFS='=' read -r left right; do
+		awk "BEGIN { off = ($left) - ($right); exit off^2 > 0.25 }" ||
+		    echo "$left is not $right"
 	done
 }
 
@@ -104,6 +130,8 @@ judge "C is indented by tabs" indent
 judge "C lines have at most 80 columns" columns
 judge "README.md has at most 150 lines" readme
 judge "what the documents name exists" named
+judge "and so do the headings that they lead to" headings
+judge "what they reckon is right" arithmetic
 judge "settings, metrics and verbs that they name exist" spoken_exist
 judge "no test sleeps" sleeps
 finish
