@@ -18,6 +18,10 @@
 #	FROM no-downtime-service
 #	COPY --from=build /hello /usr/bin/hello
 #	CMD ["ndsd", "--front=lighttpd", "--", "/usr/bin/hello"]
+#
+# The same inputs make the same files; with a time given to the engine the same
+# layers: podman build --timestamp SECONDS, or SOURCE_DATE_EPOCH and an output
+# with rewrite-timestamp=true for buildx.
 
 ARG BASE=debian:bookworm-slim
 
