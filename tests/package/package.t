@@ -16,7 +16,7 @@ root=$tmp/root
 trap 'umount "$root/proc" 2>/dev/null; clean_up' EXIT
 
 # ---- build; the root is made meanwhile
-debootstrap --variant=minbase --include=libcurl4,libfcgi0ldbl,libjansson4\
+debootstrap --variant=minbase --include=libcurl4,libdw1,libfcgi0ldbl,libjansson4\
 ,libmd0,lighttpd,systemd bookworm "$root" "$(mirror)" \
     >"$tmp/debootstrap.log" 2>&1 &
 bootstrap=$!
