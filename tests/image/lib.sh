@@ -78,7 +78,7 @@ said() { podman logs "$1-$$" 2>&1; }
 
 image_clean_up() {
 	[ ${#containers[@]} -eq 0 ] ||
-		podman rm -f -t 0 "${containers[@]}" >/dev/null 2>&1
+		podman rm -f --depend -t 0 "${containers[@]}" >/dev/null 2>&1
 	clean_up
 }
 trap image_clean_up EXIT
