@@ -24,12 +24,15 @@
 #include "base/log.h"
 #include "base/sig.h"
 #include "lib/app.h"
+#include "lib/place.h"
 #include "lib/text.h"
 #include "proto/given.h"
 #include "proto/exit.h"
 #include "proto/order.h"
 
 #define SLACK_MS 5000 /* a result stays good so long over its schedule */
+#define LOOK_MS 100   /* for another ndsd, once ours is gone */
+#define SHARED_MS 1000 /* for its own checks to be there */
 
 /* What a child sends, in one write: pipes keep so little together. */
 struct verdict {
@@ -50,8 +53,10 @@ struct run {
 };
 
 struct checks {
-	int control_fd;
+	int control_fd; /* -1 = ndsd is gone, and we go on like its workers */
 	int ended;
+	struct place place;
+	int64_t stop_ms; /* how long that may be in a stop */
 	struct pool_board *pool;
 	int count;
 	struct run run[BOARD_CHECKS_MAX];
@@ -274,8 +279,10 @@ orders(struct checks *c)
 		if (order.type == ORDER_RETIRE)
 			c->ended = 1;
 	}
-	if (got == 0)
-		c->ended = 1;
+	if (got == 0) {
+		close(c->control_fd);
+		c->control_fd = -1;
+	}
 }
 
 /* When something is due again; a child that only has to be reaped announces
@@ -285,6 +292,8 @@ next_due(const struct checks *c)
 {
 	int64_t next = INT64_MAX, due;
 
+	if (c->control_fd < 0)
+		next = clock_ms() + LOOK_MS;
 	for (int i = 0; i < c->count; i++) {
 		const struct run *run = &c->run[i];
 
@@ -319,6 +328,13 @@ wait_once(struct checks *c, const sigset_t *waiting)
 			run_read(&c->run[i]);
 }
 
+static int
+is_over(struct checks *c)
+{
+	return place_is_over(&c->place, SHARED_MS,
+	    c->pool->stopping ? c->stop_ms : -1);
+}
+
 static void
 loop(struct checks *c)
 {
@@ -329,6 +345,8 @@ loop(struct checks *c)
 		for (int i = 0; i < c->count; i++)
 			run_step(c, &c->run[i]);
 		wait_once(c, &waiting);
+		if (c->control_fd < 0 && is_over(c))
+			c->ended = 1;
 	}
 	for (int i = 0; i < c->count; i++)
 		if (c->run[i].step == RUN_RUNNING)
@@ -364,6 +382,9 @@ checks_run(struct nds_app *app)
 		board_unmap(c.pool);
 		return EXIT_REFUSED;
 	}
+	c.stop_ms = app->settings.drain_max_ms;
+	place_note(&c.place, app->settings.runtime_dir, BOARD_HEALTH, c.pool,
+	    c.control_fd);
 	signals_set();
 	for (int i = 0; i < c.count; i++) {
 		c.run[i].check = &app->checks[i];

@@ -191,7 +191,7 @@ health_open(struct health *h, const struct nds_app *app,
 	if (role_open(r, 0, err) < 0 || shared_take(h, err) < 0)
 		return -1;
 	h->stop_ms = app->settings.drain_max_ms;
-	place_note(&h->place, app->settings.runtime_dir, "health.sock",
+	place_note(&h->place, app->settings.runtime_dir, BOARD_HEALTH, r->pool,
 	    r->control_fd);
 	flags = fcntl(r->listen_fd, F_GETFL);
 	if (fcntl(r->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)

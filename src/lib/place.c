@@ -34,14 +34,21 @@ file_note(struct place_file *f, const char *dir, const char *name)
 }
 
 void
-place_note(struct place *p, const char *runtime_dir, const char *name,
-    int control_fd)
+place_note(struct place *p, const char *runtime_dir, enum board_made which,
+    const struct pool_board *pool, int control_fd)
 {
 	struct pollfd control = {.fd = control_fd};
 
 	memset(p, 0, sizeof(*p));
-	file_note(&p->socket, runtime_dir, name);
+	file_note(&p->socket, runtime_dir,
+	    which == BOARD_APP ? "app.sock" : "health.sock");
 	file_note(&p->owner, runtime_dir, "ndsd.pid");
+	if (pool != NULL)
+		p->own = pool->made[BOARD_OWNER];
+	if (pool != NULL && pool->made[which].ino != 0) {
+		p->socket.dev = pool->made[which].dev;
+		p->socket.ino = pool->made[which].ino;
+	}
 	poll(&control, 1, 0);
 	if (control.revents & (POLLHUP | POLLERR))
 		p->over_ms = clock_ms() - LINGER_MS;
@@ -62,13 +69,17 @@ socket_lost(const struct place_file *f)
 }
 
 static int
-owner_changed(const struct place_file *f)
+owner_changed(const struct place *p)
 {
+	const struct place_file *f = &p->owner;
 	struct place_file now;
 
-	return f->ino != 0 && file_look(f->path, &now) == 0 &&
-	    (now.dev != f->dev || now.ino != f->ino ||
-		now.changed_ns != f->changed_ns);
+	if ((f->ino == 0 && p->own.ino == 0) || file_look(f->path, &now) < 0)
+		return 0;
+	if (now.dev == p->own.dev && now.ino == p->own.ino)
+		return 0;
+	return now.dev != f->dev || now.ino != f->ino ||
+	    now.changed_ns != f->changed_ns;
 }
 
 int
@@ -83,7 +94,7 @@ place_is_over(struct place *p, int64_t shared_ms, int64_t stop_ms)
 	if (p->over_ms == 0 || p->shared) {
 		int lost = socket_lost(&p->socket);
 
-		if (!lost && !owner_changed(&p->owner))
+		if (!lost && !owner_changed(p))
 			return 0;
 		if (p->over_ms == 0 || lost)
 			p->over_ms = now;

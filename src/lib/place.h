@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "proto/board.h"
 #include "proto/settings.h"
 
 /* A file as it was when we looked first; ino 0 = it was not there. */
@@ -22,16 +23,18 @@ struct place_file {
 struct place {
 	struct place_file socket, owner;
 	int64_t alone_ms; /* when we first looked, 0 = not yet */
+	struct board_file own; /* what the owner's file will be or is by us */
 	int64_t over_ms; /* when another was first seen there, 0 = not yet */
 	int shared;	 /* it goes on with our own socket */
 };
 
-/* Note what stands at runtime_dir/name, the listener, and who owns it.  To be
- * called while ndsd is known to live; control_fd, whose end of file means that
- * it does not, tells whether it still did: if not, nothing is noted, and the
+/* Note which file of runtime_dir the listener is and who owns it: as the board
+ * tells, since that may not have its name yet; else (pool may be NULL) what
+ * stands there.  To be called while ndsd is known to live; control_fd, whose
+ * end of file means that it does not, tells whether it still did: if not, the
  * first look says that all is over. */
-void place_note(struct place *p, const char *runtime_dir, const char *name,
-    int control_fd);
+void place_note(struct place *p, const char *runtime_dir,
+    enum board_made which, const struct pool_board *pool, int control_fd);
 
 /* Look again; only useful once ndsd is gone.  Returns 1 when it is time to
  * leave: a moment after another socket was seen at its path, so that who had

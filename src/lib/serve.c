@@ -130,8 +130,8 @@ worker_open(struct worker *w, struct nds_app *app, struct nds_error *err)
 	    shared_open(w, err) < 0 || listener_move(w, err) < 0)
 		return -1;
 	if (w->control_fd >= 0)
-		place_note(&w->place, w->settings.runtime_dir, "app.sock",
-		    w->control_fd);
+		place_note(&w->place, w->settings.runtime_dir, BOARD_APP,
+		    w->pool, w->control_fd);
 	unsetenv(BOARD_ENV_ROLE);
 	app->settings = w->settings;
 	app->slot = w->slot;

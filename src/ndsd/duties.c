@@ -7,9 +7,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ndsd/listen.h"
+#include "ndsd/orphans.h"
 #include "ndsd/status.h"
 #include "ndsd/supervisor.h"
 #include "proto/queue.h"
+
+/* Whoever has just looked an old socket up shall have come. */
+#define ORPHANS_EVERY_MS 500
 
 static uint32_t
 pool_processes(const struct pool *pool)
@@ -151,6 +155,48 @@ duties_drain(struct supervisor *sup, int64_t now_ms)
 		kill_all(sup);
 	if (state->drain.phase == DRAIN_STOPPED && seen.processes > 0)
 		leave(state, seen.processes);
+}
+
+/* Else /ready would be 503 until the first results are there. */
+static int
+checks_known(const struct supervisor *sup)
+{
+	const struct pool_board *b = sup->board;
+	uint32_t count = sup->state->program_libnds ?
+	    sup->state->program_checks : 0;
+
+	if (count > BOARD_CHECKS_MAX)
+		count = BOARD_CHECKS_MAX;
+	if (atomic_load(&b->checks) < count)
+		return 0;
+	for (uint32_t i = 0; i < count; i++)
+		if (atomic_load(&b->check[i].checked_ms) == 0)
+			return 0;
+	return 1;
+}
+
+void
+duties_show(struct supervisor *sup, int64_t now_ms)
+{
+	const struct state *state = sup->state;
+	struct nds_error err;
+	int count;
+
+	if (sup->orphans_ms != 0 && now_ms >= sup->orphans_ms)
+		sup->orphans_ms = orphans_end(state->settings.runtime_dir,
+		    &state->pool) > 0 ? now_ms + ORPHANS_EVERY_MS : 0;
+	if (sup->shown || !state->pool.was_ready || !checks_known(sup) ||
+	    state->drain.phase > DRAIN_DRAINED)
+		return;
+	count = listen_show(&state->settings, state->made, &err);
+	sup->shown = count >= 0;
+	if (count > 0)
+		sup->orphans_ms = now_ms + ORPHANS_EVERY_MS;
+	if (count > 0)
+		log_info("ready in the place of those who served until now");
+	else if (count < 0 && !sup->unshown)
+		log_errorx("%s: we cannot be reached, trying again", err.text);
+	sup->unshown = count < 0;
 }
 
 void

@@ -15,6 +15,10 @@ void duties_drain(struct supervisor *sup, int64_t now_ms);
  * what may be done twice. */
 void duties_repeat(struct supervisor *sup);
 
+/* Put our sockets into their places, once we can serve, where the workers of a
+ * killed ndsd have been serving meanwhile. */
+void duties_show(struct supervisor *sup, int64_t now_ms);
+
 /* Look whether our sockets are still where they were made, and tell when they
  * are not: only a restart can mend that. */
 void duties_places(struct supervisor *sup);

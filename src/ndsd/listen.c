@@ -20,9 +20,12 @@
 #define LISTEN_BACKLOG 4096
 #define LISTEN_MODE 0660
 
-/* In APP_RUNTIME_DIR. */
+/* In APP_RUNTIME_DIR; and what each is called until it is shown, if it may have
+ * to wait for that. */
 static const char *const names[] = {"app.sock", "health.sock",
     "control/control.sock", "ndsd.pid"};
+static const char *const hidden_names[] = {".app.sock", ".health.sock", NULL,
+    "ndsd.pid.new"};
 
 struct owner {
 	uid_t uid;	  /* of files and processes */
@@ -96,13 +99,13 @@ make_dir(const char *path, mode_t mode, const struct owner *o,
 }
 
 static long
-pid_file_read(const struct settings *s)
+pid_file_read(const struct settings *s, const char *name)
 {
 	char path[PATH_MAX];
 	long pid = 0;
 	FILE *file;
 
-	listen_path(s, "ndsd.pid", path);
+	listen_path(s, name, path);
 	file = fopen(path, "re");
 	if (file == NULL)
 		return 0;
@@ -112,26 +115,35 @@ pid_file_read(const struct settings *s)
 	return pid;
 }
 
+/* Under its hidden name, and as a file that was not there before. */
 static int
 pid_file_write(const struct settings *s, struct nds_error *err)
 {
-	char path[PATH_MAX], fresh[PATH_MAX + 8];
+	char path[PATH_MAX];
 	FILE *file;
 	int bad;
 
-	listen_path(s, "ndsd.pid", path);
-	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	file = fopen(fresh, "we");
+	listen_path(s, hidden_names[LISTEN_PID], path);
+	unlink(path);
+	file = fopen(path, "we");
 	if (file == NULL)
-		return error_sys(err, "cannot write %s", fresh);
+		return error_sys(err, "cannot write %s", path);
 	fprintf(file, "%ld\n", (long)getpid());
 	bad = ferror(file);
 	bad |= fclose(file) != 0;
-	if (bad || rename(fresh, path) < 0) {
-		unlink(fresh);
+	if (bad) {
+		unlink(path);
 		return error_sys(err, "cannot write %s", path);
 	}
 	return 0;
+}
+
+static long
+pid_of_other(const struct settings *s)
+{
+	long pid = pid_file_read(s, hidden_names[LISTEN_PID]);
+
+	return pid > 0 ? pid : pid_file_read(s, names[LISTEN_PID]);
 }
 
 /* The lock lives as long as the keeper or a supervisor does, and no longer:
@@ -152,7 +164,7 @@ lock_take(const struct settings *s, struct nds_error *err)
 		error_set(err, "another ndsd (pid %ld) runs in %s: stop it "
 			       "(ndsctl -d %s stop) or set another "
 			       "APP_RUNTIME_DIR",
-		    pid_file_read(s), s->runtime_dir, s->runtime_dir);
+		    pid_of_other(s), s->runtime_dir, s->runtime_dir);
 	else
 		error_sys(err, "cannot lock %s", path);
 	close(fd);
@@ -171,9 +183,20 @@ check_place(const char *path, struct nds_error *err)
 	    path);
 }
 
+/* Whoever is answered there shall be until somebody else can do it. */
+static int
+is_answered(const char *path)
+{
+	int fd = sock_connect(path, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || (errno != ECONNREFUSED && errno != ENOENT);
+}
+
 static int
 listen_at(const struct settings *s, int which, const struct owner *o,
-    struct nds_error *err)
+    struct listeners *l, struct nds_error *err)
 {
 	gid_t group = o->socket_gid;
 	char path[PATH_MAX];
@@ -184,6 +207,9 @@ listen_at(const struct settings *s, int which, const struct owner *o,
 	listen_socket_path(s, which, path);
 	if (check_place(path, err) < 0)
 		return -1;
+	l->hidden[which] = !ours && is_answered(path);
+	if (l->hidden[which])
+		listen_path(s, hidden_names[which], path);
 	fd = sock_listen(path, ours ? 0600 : LISTEN_MODE,
 	    ours ? (gid_t)-1 : group, LISTEN_BACKLOG, err);
 	if (fd >= 0 && o->becomes && chown(path, o->uid, (gid_t)-1) < 0) {
@@ -214,10 +240,34 @@ sockets_open(const struct settings *s, struct listeners *l,
 		l->handed[which] = l->fd[which] >= 0 && !l->kept[which];
 		if (l->fd[which] >= 0)
 			handed_block(l, l->fd[which]);
-		else if ((l->fd[which] = listen_at(s, which, o, err)) < 0)
+		else if ((l->fd[which] = listen_at(s, which, o, l, err)) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* Whoever shares our socket leaves a while after the pid file has become ours:
+ * it must not be before we serve. */
+static int
+pid_must_wait(const struct listeners *l)
+{
+	return l->hidden[LISTEN_APP] || l->hidden[LISTEN_HEALTH] ||
+	    (l->killed_pid > 0 &&
+		(l->handed[LISTEN_APP] || l->kept[LISTEN_APP]));
+}
+
+/* What an ndsd has left there that was killed before it could serve. */
+static void
+sweep(const struct settings *s, const struct listeners *l)
+{
+	char path[PATH_MAX];
+
+	for (int which = 0; which < LISTEN_MADE; which++) {
+		if (hidden_names[which] == NULL || l->hidden[which])
+			continue;
+		listen_path(s, hidden_names[which], path);
+		unlink(path);
+	}
 }
 
 static void
@@ -227,7 +277,8 @@ note_made(const struct settings *s, struct listeners *l)
 	struct stat st;
 
 	for (int which = 0; which < LISTEN_MADE; which++) {
-		listen_path(s, names[which], path);
+		listen_path(s, (l->hidden[which] ? hidden_names : names)[which],
+		    path);
 		if ((which == LISTEN_PID || !l->handed[which]) &&
 		    lstat(path, &st) == 0)
 			l->made[which] =
@@ -241,6 +292,69 @@ listen_check(const struct settings *s, struct nds_error *err)
 	struct owner o;
 
 	return owner_find(s, &o, err);
+}
+
+/* Returns 1, with the place in path (PATH_MAX), when what we have made is what
+ * stands there. */
+static int
+is_made(const struct settings *s, const char *name,
+    const struct listen_made *made, char *path)
+{
+	struct stat st;
+
+	if (name == NULL)
+		return 0;
+	listen_path(s, name, path);
+	return lstat(path, &st) == 0 && st.st_dev == made->dev &&
+	    st.st_ino == made->ino;
+}
+
+static int
+show_one(const struct settings *s, int which, const struct listen_made *made,
+    struct nds_error *err)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	if (!is_made(s, hidden_names[which], &made[which], from))
+		return 0;
+	listen_path(s, names[which], to);
+	if (which != LISTEN_PID && check_place(to, err) < 0)
+		return -1;
+	if (rename(from, to) < 0)
+		return error_sys(err, "cannot rename %s to %s", from, to);
+	return 1;
+}
+
+/* The pid file last: it tells whose the rest is. */
+int
+listen_show(const struct settings *s, const struct listen_made *made,
+    struct nds_error *err)
+{
+	int shown = 0;
+
+	for (int which = 0; which < LISTEN_MADE; which++) {
+		int one = show_one(s, which, made, err);
+
+		if (one < 0)
+			return -1;
+		shown += one;
+	}
+	return shown;
+}
+
+static int
+pid_file_make(const struct settings *s, struct listeners *l,
+    struct nds_error *err)
+{
+	int result = pid_file_write(s, err);
+
+	l->hidden[LISTEN_PID] = 1;
+	note_made(s, l);
+	if (result < 0)
+		return -1;
+	l->hidden[LISTEN_PID] = pid_must_wait(l);
+	return l->hidden[LISTEN_PID] ? 0 :
+	    show_one(s, LISTEN_PID, l->made, err);
 }
 
 int
@@ -257,16 +371,15 @@ listen_prepare(const struct settings *s, struct listeners *l,
 	    make_dir(path, 0700, &o, err) < 0 ||
 	    (l->lock_fd = lock_take(s, err)) < 0)
 		return -1;
-	l->killed_pid = pid_file_read(s); /* a stop would have removed it */
+	/* a stop would have removed it */
+	l->killed_pid = pid_file_read(s, names[LISTEN_PID]);
 	if (sockets_open(s, l, &o, err) < 0)
 		return -1;
-	note_made(s, l);
-	if (pid_file_write(s, err) < 0) {
-		l->made[LISTEN_PID].ino = 0; /* of the one before us */
+	if (pid_file_make(s, l, err) < 0) {
 		listen_tidy(s, l->made);
 		return -1;
 	}
-	note_made(s, l);
+	sweep(s, l);
 	return 0;
 }
 
@@ -293,11 +406,9 @@ remove_made(const struct settings *s, int which,
     const struct listen_made *made)
 {
 	char path[PATH_MAX];
-	struct stat st;
 
-	listen_path(s, names[which], path);
-	if (lstat(path, &st) == 0 && st.st_dev == made[which].dev &&
-	    st.st_ino == made[which].ino)
+	if (is_made(s, names[which], &made[which], path) ||
+	    is_made(s, hidden_names[which], &made[which], path))
 		unlink(path);
 }
 
@@ -318,14 +429,10 @@ int
 listen_lost(const struct settings *s, const struct listen_made *made,
     char *path)
 {
-	struct stat st;
-
-	for (int which = LISTEN_APP; which <= LISTEN_CONTROL; which++) {
-		listen_path(s, names[which], path);
+	for (int which = LISTEN_APP; which <= LISTEN_CONTROL; which++)
 		if (made[which].ino != 0 &&
-		    (lstat(path, &st) < 0 || st.st_dev != made[which].dev ||
-			st.st_ino != made[which].ino))
+		    !is_made(s, hidden_names[which], &made[which], path) &&
+		    !is_made(s, names[which], &made[which], path))
 			return 1;
-	}
 	return 0;
 }

@@ -26,6 +26,7 @@ struct listeners {
 	int fd[LISTEN_SOCKETS];
 	int handed[LISTEN_SOCKETS]; /* 1: it was there before us, and stays */
 	int kept[LISTEN_SOCKETS]; /* 1: of a killed ndsd, and now ours */
+	int hidden[LISTEN_MADE]; /* 1: it is not in its place yet */
 	long killed_pid; /* of an ndsd that has left without a stop, 0 = none */
 	struct listen_made made[LISTEN_MADE];
 };
@@ -34,13 +35,19 @@ struct listeners {
 int listen_check(const struct settings *s, struct nds_error *err);
 
 /* Make all of it, but for sockets that were handed to us.  Nothing that a live
- * ndsd owns is touched: the lock is taken first. Returns 0, or -1 with err
- * saying what to do. */
+ * ndsd owns is touched: the lock is taken first.  Where somebody still answers,
+ * as what a killed ndsd has left behind does, ours listens under another name
+ * beside it. Returns 0, or -1 with err saying what to do. */
 int listen_prepare(const struct settings *s, struct listeners *l,
     struct nds_error *err);
 
 /* Become APP_USER, for good, when root and when it is set. Returns 0 or -1. */
 int listen_drop_privileges(const struct settings *s, struct nds_error *err);
+
+/* Put what still has another name into its place.  Returns how many there were,
+ * or -1 with err. */
+int listen_show(const struct settings *s, const struct listen_made *made,
+    struct nds_error *err);
 
 /* Remove app.sock: no connection comes after this. Remove the rest. */
 void listen_close_door(const struct settings *s,

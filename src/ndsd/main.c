@@ -249,6 +249,12 @@ raise_file_limit(void)
 	}
 }
 
+static struct board_file
+board_made(const struct listen_made *made)
+{
+	return (struct board_file){made->dev, made->ino};
+}
+
 static int
 prepare_state(const struct settings *s, const struct listeners *l,
     struct keeper *k, struct nds_error *err)
@@ -264,6 +270,9 @@ prepare_state(const struct settings *s, const struct listeners *l,
 		return -1;
 	state->settings = *s;
 	memcpy(state->made, l->made, sizeof(state->made));
+	board->made[BOARD_APP] = board_made(&l->made[LISTEN_APP]);
+	board->made[BOARD_HEALTH] = board_made(&l->made[LISTEN_HEALTH]);
+	board->made[BOARD_OWNER] = board_made(&l->made[LISTEN_PID]);
 	atomic_store(&board->door_stays, (uint32_t)l->handed[LISTEN_APP]);
 	state->started_ms = clock_ms();
 	pool_init(&state->pool, s);
@@ -304,8 +313,8 @@ prepare(const struct command *c, const struct settings *s, struct keeper *k,
 	    (c->options.front_lighttpd && adopt_front(s, k, err) < 0))
 		return -1;
 	if (l.killed_pid > 0)
-		log_warnx("ndsd (pid %ld) was killed here: its workers finish "
-			  "what it has left to them, and end",
+		log_warnx("ndsd (pid %ld) was killed here: its workers serve "
+			  "until ours are ready, and end",
 		    l.killed_pid);
 	announce_keep(&l);
 	keeper_put(k, STORE_LOCK, l.lock_fd);

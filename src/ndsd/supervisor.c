@@ -113,6 +113,7 @@ supervisor_step(struct supervisor *sup)
 	generation_step(sup);
 	obey_pool(sup, now);
 	publish(sup, now);
+	duties_show(sup, now);
 	announce_step(sup, now);
 }
 

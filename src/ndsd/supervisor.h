@@ -66,6 +66,9 @@ struct supervisor {
 	unsigned observer_ticks; /* since it last made a turn */
 	uint64_t observer_turns; /* … as seen at the last tick */
 	int64_t recycle_ms;	 /* next look for worn workers */
+	int shown;   /* 1: all that we have made is in its place */
+	int64_t orphans_ms; /* next look for who does not see that; 0 = none */
+	int unshown; /* 1: could not be put there, and it was told */
 	int lost;    /* 1: the place of a socket is, and it was told */
 	int front_killed;	 /* it did not end in time */
 	uint32_t unproved; /* the last generation of which that was told */

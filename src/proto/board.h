@@ -256,6 +256,13 @@ struct board_check {
 
 #define BOARD_UNREACHABLE 2 /* unready: a socket's place is lost */
 
+/* What an ndsd has made for others to find in its runtime directory.  It may
+ * get its name later, and is the same file then.  ino 0 = not known. */
+struct board_file {
+	uint64_t dev, ino;
+};
+enum board_made { BOARD_APP, BOARD_HEALTH, BOARD_OWNER, BOARD_MADE };
+
 struct pool_board {
 	uint32_t magic, version;
 	uint64_t bytes;
@@ -303,6 +310,9 @@ struct pool_board {
 	 * given up behind the rings. */
 	_Atomic uint64_t spans_sent, spans_dropped;
 	_Atomic uint64_t observer_turns; /* of its loop; it lives */
+
+	/* Set before the first process. */
+	struct board_file made[BOARD_MADE];
 };
 
 /* Make an anonymous slot segment; the areas are rounded up to pages.

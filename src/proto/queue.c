@@ -70,39 +70,46 @@ diag_answer(int diag_fd, int type, void *to, size_t room)
 
 /* Ask for one attribute of the listener. Returns its bytes or -1. */
 static int
-diag(int listen_fd, uint32_t show, int type, void *to, size_t room)
+diag(ino_t inode, uint32_t show, int type, void *to, size_t room)
 {
-	struct stat st;
 	int diag_fd, bytes = -1;
 
-	if (fstat(listen_fd, &st) < 0)
-		return -1;
 	diag_fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC,
 	    NETLINK_SOCK_DIAG);
 	if (diag_fd < 0)
 		return -1;
-	if (diag_ask(diag_fd, st.st_ino, show) == 0)
+	if (diag_ask(diag_fd, inode, show) == 0)
 		bytes = diag_answer(diag_fd, type, to, room);
 	close(diag_fd);
 	return bytes;
 }
 
 int
-queue_length(int listen_fd)
+queue_length_of(unsigned long inode)
 {
 	struct unix_diag_rqlen queue;
 
-	if (diag(listen_fd, UDIAG_SHOW_RQLEN, UNIX_DIAG_RQLEN, &queue,
+	if (diag(inode, UDIAG_SHOW_RQLEN, UNIX_DIAG_RQLEN, &queue,
 		sizeof(queue)) < 0)
 		return -1;
 	return (int)queue.udiag_rqueue;
 }
 
 int
+queue_length(int listen_fd)
+{
+	struct stat st;
+
+	return fstat(listen_fd, &st) < 0 ? -1 : queue_length_of(st.st_ino);
+}
+
+int
 queue_peers(int listen_fd, uint32_t peer[QUEUE_PEERS])
 {
-	int bytes = diag(listen_fd, UDIAG_SHOW_ICONS, UNIX_DIAG_ICONS, peer,
-	    QUEUE_PEERS * sizeof(peer[0]));
+	struct stat st;
+	int bytes = fstat(listen_fd, &st) < 0 ? -1 :
+	    diag(st.st_ino, UDIAG_SHOW_ICONS, UNIX_DIAG_ICONS, peer,
+		QUEUE_PEERS * sizeof(peer[0]));
 
 	return bytes < 0 ? -1 : bytes / (int)sizeof(peer[0]);
 }

@@ -16,6 +16,10 @@
  * cannot be told. About 10 us. */
 int queue_length(int listen_fd);
 
+/* The same of a listener of another process, by the inode that fstat(2) or
+ * /proc tell of it. */
+int queue_length_of(unsigned long inode);
+
 /* Who waits there, the oldest first: the inode of each peer's socket, 0 of one
  * that has gone (UDIAG_SHOW_ICONS). Returns how many, or -1 with errno where it
  * cannot be told or there are more than QUEUE_PEERS. */

@@ -33,7 +33,7 @@ follows() {
 	ndsd_begin "$@"
 	wait_until 10 mine
 }
-mine() { field_is .pid "$ndsd_pid" && ready; }
+mine() { field_is .pid "$ndsd_pid" && [ "$(cat "$run/ndsd.pid")" = "$ndsd_pid" ] && ready; }
 # An orphan's corpse may wait a moment for whoever reaps here.
 ended() { gone "$1" || grep -qs "^State:.Z" "/proc/$1/status"; }
 all_gone() {
