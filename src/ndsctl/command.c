@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ndsctl/probe.h"
 #include "ndsctl/term.h"
@@ -21,6 +22,21 @@ command_wrong(const struct command *c, const char *what, const char *arg)
 	return EXIT_USAGE;
 }
 
+/* What a program said before it failed. */
+static void
+show_said(const json_t *data)
+{
+	const char *text = json_string_value(json_object_get(data, "said"));
+	char *said = text == NULL ? NULL : strdup(text), *line, *rest = said;
+
+	if (said != NULL && *said != '\0')
+		fputs("It said last:\n", stderr);
+	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL)
+		if (*line != '\0')
+			fprintf(stderr, "    %s\n", term_safe(line));
+	free(said);
+}
+
 int
 command_call(const struct command *c, const char *arg, int timeout_ms,
     json_t **data)
@@ -32,12 +48,17 @@ command_call(const struct command *c, const char *arg, int timeout_ms,
 	    .timeout_ms = timeout_ms,
 	    .progress = term_progress};
 	struct nds_error err = {""};
-	int result = control_call(&request, data, &err);
+	json_t *more = NULL;
+	int result = control_call(&request, data == NULL ? &more : data, &err);
 
 	term_progress_end();
-	if (result == 0)
+	if (result == 0) {
+		json_decref(more);
 		return EXIT_DONE;
+	}
 	fprintf(stderr, "ndsctl: %s: %s\n", c->verb, term_safe(err.text));
+	show_said(data == NULL ? more : *data);
+	json_decref(more);
 	return result < 0 ? EXIT_NO_SUPERVISOR : EXIT_REFUSED;
 }
 

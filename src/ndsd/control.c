@@ -93,11 +93,21 @@ control_ok(struct control_client *c, json_t *data)
 }
 
 void
-control_refuse(struct control_client *c, const char *error)
+control_refuse_with(struct control_client *c, const char *error, json_t *data)
 {
+	json_t *line = json_pack("{s:b,s:s}", "ok", 0, "error", error);
+
+	if (data != NULL)
+		json_object_set_new(line, "data", data);
 	c->closing = 1;
 	c->wait = CONTROL_NOTHING;
-	control_send(c, json_pack("{s:b,s:s}", "ok", 0, "error", error));
+	control_send(c, line);
+}
+
+void
+control_refuse(struct control_client *c, const char *error)
+{
+	control_refuse_with(c, error, NULL);
 }
 
 /* ---- verbs -------------------------------------------------------------- */
@@ -148,20 +158,15 @@ verb_undrain(struct control_client *c, const char *arg)
 static void
 verb_reload(struct control_client *c, const char *arg)
 {
-	char *token = c->sup->state->roll_token;
+	const char *token = arg == NULL ? "" : arg;
 	struct nds_error err;
 
-	if (arg != NULL && arg[0] != '\0' && strcmp(arg, token) == 0) {
+	if ((token[0] != '\0' &&
+		strcmp(token, c->sup->state->roll_token) == 0) ||
+	    supervisor_reload(c->sup, token, &err) == 0)
 		c->wait = CONTROL_ROLLED;
-		return;
-	}
-	if (supervisor_reload(c->sup, &err) < 0) {
+	else
 		control_refuse(c, err.text);
-		return;
-	}
-	snprintf(token, sizeof(c->sup->state->roll_token), "%s",
-	    arg == NULL ? "" : arg);
-	c->wait = CONTROL_ROLLED;
 }
 
 static void
@@ -205,10 +210,8 @@ verb_stop(struct control_client *c, const char *arg)
 	c->wait = CONTROL_STOPPED;
 }
 
-/* What is not UTF-8 (a foreign program's line) is shown as far as it is
- * ASCII; a NUL would end the text. */
-static json_t *
-text_json(char *text, size_t bytes)
+json_t *
+control_text(char *text, size_t bytes)
 {
 	json_t *value;
 
@@ -242,7 +245,7 @@ verb_logs(struct control_client *c, const char *arg)
 	bytes = logs_since(&sup->logs, position, text);
 	control_ok(c, json_pack("{s:I,s:I,s:o}", "born",
 	    (json_int_t)sup->born_ms, "next", (json_int_t)sup->logs.seen,
-	    "text", text_json(text, bytes)));
+	    "text", control_text(text, bytes)));
 	free(text);
 }
 

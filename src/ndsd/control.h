@@ -75,5 +75,11 @@ void control_drop(struct control_client *c);
 /* The last reply: takes data; text of error is copied. */
 void control_ok(struct control_client *c, json_t *data);
 void control_refuse(struct control_client *c, const char *error);
+void control_refuse_with(struct control_client *c, const char *error,
+    json_t *data);
+
+/* Text of others as JSON: what is not UTF-8 is shown as far as it is ASCII, a
+ * NUL in it as '?'. Changes text. */
+json_t *control_text(char *text, size_t bytes);
 
 #endif

@@ -2,6 +2,7 @@
 #include "ndsd/generation.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,9 +30,41 @@ program_open(const struct supervisor *sup, struct nds_error *err)
 	return fd;
 }
 
+/* The one before is the one again. */
+static void
+program_back(struct supervisor *sup)
+{
+	if (sup->program_before_fd < 0)
+		return;
+	close(sup->program_fd);
+	sup->program_fd = sup->program_before_fd;
+	sup->program_before_fd = -1;
+	store_put(sup->store_fd, STORE_PROGRAM, sup->program_fd);
+	store_drop(sup->store_fd, STORE_PROGRAM_BEFORE);
+}
+
+/* What roll_note() has noted is in force again. */
+static void
+half_undo(struct supervisor *sup)
+{
+	struct state *state = sup->state;
+
+	state->settings = state->settings_before;
+	pool_limits(&state->pool, &state->settings);
+	pool_scale(&state->pool, state->wanted_before);
+	pool_take_back(&state->pool, state->generation_before,
+	    state->roll_before);
+	state->program_libnds = state->libnds_before;
+	state->roll_token[0] = '\0';
+	program_back(sup);
+	state->roll_open = STATE_ROLL_SETTLED;
+}
+
 int
 generation_open(struct supervisor *sup, struct nds_error *err)
 {
+	if (sup->state->roll_open == STATE_ROLL_HALF)
+		half_undo(sup);
 	if (sup->program_fd >= 0)
 		return 0; /* kept from the supervisor before */
 	sup->program_fd = program_open(sup, err);
@@ -81,8 +114,47 @@ settings_use(struct supervisor *sup, const struct settings *s)
 
 /* ---- the roll ----------------------------------------------------------- */
 
+/* Between this and roll_begin()'s end a supervisor may die: its successor takes
+ * back what was done. */
+static void
+roll_note(struct state *state)
+{
+	state->settings_before = state->settings;
+	state->wanted_before = state->pool.wanted;
+	state->libnds_before = state->program_libnds;
+	state->generation_before = state->pool.generation;
+	state->roll_before = state->pool.roll;
+	atomic_signal_fence(memory_order_seq_cst);
+	state->roll_open = STATE_ROLL_HALF;
+}
+
+static void
+roll_begin(struct supervisor *sup, const struct settings *fresh,
+    int program_fd, const char *token)
+{
+	struct state *state = sup->state;
+
+	roll_note(state);
+	store_put(sup->store_fd, STORE_PROGRAM_BEFORE, sup->program_fd);
+	store_put(sup->store_fd, STORE_PROGRAM, program_fd);
+	if (sup->program_before_fd >= 0)
+		close(sup->program_before_fd);
+	sup->program_before_fd = sup->program_fd;
+	sup->program_fd = program_fd;
+	settings_use(sup, fresh);
+	state->program_libnds = 0; /* the new one has yet to say so */
+	snprintf(state->roll_reason, sizeof(state->roll_reason),
+	    "no reason known");
+	state->roll_said[0] = '\0';
+	snprintf(state->roll_token, sizeof(state->roll_token), "%s", token);
+	pool_reload(&state->pool, clock_ms());
+	atomic_signal_fence(memory_order_seq_cst);
+	state->roll_open = STATE_ROLL_OPEN;
+}
+
 int
-generation_reload(struct supervisor *sup, struct nds_error *err)
+generation_reload(struct supervisor *sup, const char *token,
+    struct nds_error *err)
 {
 	struct state *state = sup->state;
 	struct settings fresh;
@@ -101,24 +173,11 @@ generation_reload(struct supervisor *sup, struct nds_error *err)
 	program_fd = program_open(sup, err);
 	if (program_fd < 0)
 		return -1;
-	if (pool_reload(&state->pool, clock_ms()) < 0) {
+	if (state->roll_open != STATE_ROLL_SETTLED) {
 		close(program_fd);
 		return error_set(err, "a reload is under way");
 	}
-	state->settings_before = state->settings;
-	state->wanted_before = state->pool.wanted;
-	snprintf(state->roll_reason, sizeof(state->roll_reason),
-	    "no reason known");
-	state->roll_open = 1;
-	state->libnds_before = state->program_libnds;
-	state->program_libnds = 0; /* the new one has yet to say so */
-	store_put(sup->store_fd, STORE_PROGRAM_BEFORE, sup->program_fd);
-	store_put(sup->store_fd, STORE_PROGRAM, program_fd);
-	if (sup->program_before_fd >= 0)
-		close(sup->program_before_fd);
-	sup->program_before_fd = sup->program_fd;
-	sup->program_fd = program_fd;
-	settings_use(sup, &fresh);
+	roll_begin(sup, &fresh, program_fd, token);
 	log_info("reload: generation %u starts", state->pool.generation);
 	return 0;
 }
@@ -138,6 +197,7 @@ generation_blame(struct supervisor *sup, const struct slot_process *s,
 	    "a worker of generation %u %s%s%.160s%s", at->generation, how,
 	    last[0] != '\0' ? "; it said: '" : "", last,
 	    last[0] != '\0' ? "'" : "");
+	memcpy(sup->state->roll_said, s->process.tail.text, TAIL_BYTES);
 }
 
 static void
@@ -148,13 +208,7 @@ go_back(struct supervisor *sup)
 	settings_use(sup, &state->settings_before);
 	pool_scale(&state->pool, state->wanted_before);
 	state->program_libnds = state->libnds_before;
-	if (sup->program_before_fd >= 0) {
-		close(sup->program_fd);
-		sup->program_fd = sup->program_before_fd;
-		sup->program_before_fd = -1;
-		store_put(sup->store_fd, STORE_PROGRAM, sup->program_fd);
-		store_drop(sup->store_fd, STORE_PROGRAM_BEFORE);
-	}
+	program_back(sup);
 	helper_front_settings(sup); /* a new supervisor may have told it */
 	atomic_fetch_add(&sup->board->reloads_failed, 1);
 	log_errorx("reload given up: %s; generation %u serves on",
@@ -191,5 +245,5 @@ generation_step(struct supervisor *sup)
 		go_on(sup);
 	else if (!state->pool.stopping)
 		return;
-	state->roll_open = 0;
+	state->roll_open = STATE_ROLL_SETTLED;
 }

@@ -14,19 +14,24 @@
 struct supervisor;
 struct slot_process;
 
-/* Open the program of the first generation. Returns 0 or -1 with err. */
+/* Open the program of the first generation; take back a reload that the last
+ * supervisor has died over before it was begun whole. Returns 0, or -1 with
+ * err. */
 int generation_open(struct supervisor *sup, struct nds_error *err);
 
-/* Begin a reload.  Returns 0, or -1 with err: settings that are wrong or cannot
- * change while running, a program that cannot be executed, a reload under way,
- * a service that stops. What runs is untouched then. */
-int generation_reload(struct supervisor *sup, struct nds_error *err);
+/* Begin a reload, which token (or "") tells from any other.  Returns 0, or -1
+ * with err: settings that are wrong or cannot change while running, a program
+ * that cannot be executed, a reload under way, a service that stops. What runs
+ * is untouched then. */
+int generation_reload(struct supervisor *sup, const char *token,
+    struct nds_error *err);
 
 /* A process of a slot is dead: if that may end the roll, keep the reason. */
 void generation_blame(struct supervisor *sup, const struct slot_process *s,
     const char *how);
 
-/* After the policy has looked: settle a roll that has ended. */
+/* Settle a roll that has ended: before the policy has anything else started, or
+ * it would be what the roll has given up. */
 void generation_step(struct supervisor *sup);
 
 #endif

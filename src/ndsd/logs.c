@@ -135,7 +135,7 @@ logs_flush(struct logs *logs)
 }
 
 void
-logs_collect(struct logs *logs, struct slot *slot)
+logs_collect(struct logs *logs, struct slot *slot, struct tail *tail)
 {
 	size_t n;
 
@@ -151,6 +151,7 @@ logs_collect(struct logs *logs, struct slot *slot)
 		if (n == 0)
 			return;
 		keep(logs, logs->text + logs->end, n);
+		tail_add(tail, logs->text + logs->end, n);
 		logs->end += n;
 	}
 }

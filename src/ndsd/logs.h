@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "ndsd/loop.h"
+#include "ndsd/tail.h"
 #include "proto/board.h"
 #include "proto/settings.h"
 
@@ -36,8 +37,8 @@ void logs_open(struct logs *logs, struct loop *loop,
  * of the settings. */
 void logs_format(struct logs *logs, const struct settings *s);
 
-/* Empty a slot's ring. */
-void logs_collect(struct logs *logs, struct slot *slot);
+/* Empty a slot's ring; its last lines are kept in tail as well. */
+void logs_collect(struct logs *logs, struct slot *slot, struct tail *tail);
 
 /* Copy the lines behind a position (0 = the first) out, as far as they are
  * still kept, written or not.  Returns how many bytes; the next position is

@@ -90,6 +90,13 @@ pool_reload(struct pool *p, int64_t now_ms)
 	return 0;
 }
 
+void
+pool_take_back(struct pool *p, uint32_t generation, uint32_t roll)
+{
+	p->generation = generation;
+	p->roll = roll;
+}
+
 /* What is new is outdated from here on, and what was old is wanted again. */
 static void
 roll_back(struct pool *p, int64_t now_ms)

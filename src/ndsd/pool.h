@@ -106,6 +106,9 @@ void pool_stop(struct pool *p);
  * Returns -1 while a roll is under way or the pool stops. */
 int pool_reload(struct pool *p, int64_t now_ms);
 
+/* That has not happened: generation and roll are what they were before. */
+void pool_take_back(struct pool *p, uint32_t generation, uint32_t roll);
+
 /* It has served enough, or grown too large: replace it, another first. */
 void pool_worn(struct pool *p, uint32_t place);
 

@@ -83,6 +83,7 @@ output_line(struct process *p, const char *text)
 	if (text[0] == '\0')
 		return;
 	snprintf(p->last, sizeof(p->last), "%s", text);
+	tail_add(&p->tail, text, strlen(text));
 	if (p->writes_log && is_log_line(text)) {
 		size_t bytes = (size_t)snprintf(l.text, sizeof(l.text), "%s\n",
 		    text);
@@ -317,6 +318,8 @@ process_open(struct process *p, struct nds_error *err)
 	p->child_output_fd = output[1];
 	p->line_bytes = 0;
 	p->last[0] = '\0';
+	p->tail.bytes = 0;
+	p->tail.text[0] = '\0';
 	return 0;
 }
 

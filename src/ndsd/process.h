@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "ndsd/loop.h"
+#include "ndsd/tail.h"
 #include "proto/settings.h"
 
 struct process {
@@ -29,6 +30,7 @@ struct process {
 	size_t line_bytes; /* of the unfinished line in `line` */
 	char line[LOG_LINE_MAX - 1]; /* a log line without its newline fits */
 	char last[256];	   /* the last whole line it wrote, or "" */
+	struct tail tail;  /* that and those before, its log included */
 };
 
 struct process_spec {

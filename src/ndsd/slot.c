@@ -175,6 +175,7 @@ slot_worker_died(struct slot_process *s, int status)
 {
 	char how[48];
 
+	logs_collect(&s->sup->logs, s->map, &s->process.tail);
 	generation_blame(s->sup, s, death_text(status, how));
 	pool_worker_died(&s->sup->state->pool, s->number, clock_ms());
 	atomic_fetch_add(&s->sup->board->workers_died, 1);
@@ -207,7 +208,7 @@ slot_order(struct slot_process *s, const struct order *order)
 		supervisor_step(s->sup);
 		break;
 	case ORDER_POKE:
-		logs_collect(&s->sup->logs, s->map);
+		logs_collect(&s->sup->logs, s->map, &s->process.tail);
 		break;
 	default:
 		break;
@@ -415,7 +416,7 @@ slot_dead(struct slot_process *s, int status)
 	char how[48];
 
 	if (s->map != NULL) {
-		logs_collect(&s->sup->logs, s->map);
+		logs_collect(&s->sup->logs, s->map, &s->process.tail);
 		if (outlived_by_worker(s))
 			return;
 	}

@@ -18,6 +18,7 @@
 #include "ndsd/listen.h"
 #include "ndsd/pool.h"
 #include "ndsd/scale.h"
+#include "ndsd/tail.h"
 #include "proto/settings.h"
 
 #define STATE_MAGIC 0x5453534eu /* "NSST" */
@@ -33,6 +34,13 @@ enum state_helper {
 	STATE_SHED,   /* refuses what has waited too long */
 	STATE_OBSERVER, /* exports traces, tells of slow requests */
 	STATE_HELPERS
+};
+
+/* A reload, as far as it is the supervisor's. */
+enum state_roll {
+	STATE_ROLL_SETTLED,
+	STATE_ROLL_OPEN,
+	STATE_ROLL_HALF /* begun; a supervisor that finds it takes it back */
 };
 
 struct state_process {
@@ -56,7 +64,7 @@ struct state {
 	struct drain drain;
 	struct pool pool;
 	struct state_process helper[STATE_HELPERS_MAX];
-	uint32_t roll_open;	/* 1: a reload is not settled yet */
+	uint32_t roll_open;	/* enum state_roll */
 	uint32_t wanted_before; /* workers to go back to */
 	uint8_t speaks[BOARD_SLOTS_MAX]; /* 1: this worker is libnds's */
 	uint32_t libnds_before;
@@ -69,7 +77,12 @@ struct state {
 				  settings have changed */
 	struct scale scale;
 	int32_t front_stopping; /* pid of the lighttpd that was told to stop */
-	uint8_t room[STATE_ROOM - sizeof(struct scale) - sizeof(int32_t)];
+	uint32_t generation_before; /* to go back to when the change from one
+				       to the other is found half done, */
+	uint32_t roll_before;	    /* and enum pool_roll_state */
+	char roll_said[TAIL_BYTES]; /* the last lines of who ended it */
+	uint8_t room[STATE_ROOM - sizeof(struct scale) - sizeof(int32_t) -
+	    2 * sizeof(uint32_t) - TAIL_BYTES];
 				/* what is added here takes from it: settings
 				   stay in place */
 	struct settings settings;	 /* in force */

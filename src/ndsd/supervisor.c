@@ -41,7 +41,9 @@ obey_pool(struct supervisor *sup, int64_t now_ms)
 	struct pool_order orders[16];
 	size_t count;
 
-	while ((count = pool_step(pool, now_ms, orders, 16)) > 0) {
+	do {
+		generation_step(sup);
+		count = pool_step(pool, now_ms, orders, 16);
 		for (size_t i = 0; i < count; i++) {
 			uint32_t at = orders[i].place;
 
@@ -53,7 +55,7 @@ obey_pool(struct supervisor *sup, int64_t now_ms)
 				pool_spawned(pool, at,
 				    slot_spawn(&sup->slot[at]), now_ms);
 		}
-	}
+	} while (count > 0);
 }
 
 /* What the pool has in mind with each worker, for who looks at the slots. */
@@ -110,10 +112,9 @@ supervisor_step(struct supervisor *sup)
 		helper_step(&sup->helper[i], now);
 	obey_pool(sup, now);
 	duties_drain(sup, now);
-	generation_step(sup);
 	obey_pool(sup, now);
-	publish(sup, now);
 	duties_show(sup, now);
+	publish(sup, now);
 	announce_step(sup, now);
 }
 
@@ -153,12 +154,13 @@ supervisor_undrain(struct supervisor *sup, struct nds_error *err)
 }
 
 int
-supervisor_reload(struct supervisor *sup, struct nds_error *err)
+supervisor_reload(struct supervisor *sup, const char *token,
+    struct nds_error *err)
 {
 	/* who waits for the last one shall hear of that, not of this one */
 	control_settle(sup);
 	announce_reload(sup, clock_ms());
-	if (generation_reload(sup, err) < 0) {
+	if (generation_reload(sup, token, err) < 0) {
 		atomic_fetch_add(&sup->board->event[EVENT_RELOAD_REFUSED], 1);
 		return -1;
 	}
@@ -216,7 +218,7 @@ obey_signal(struct supervisor *sup, int sig)
 		supervisor_stop(sup, 1);
 		break;
 	case SIGHUP:
-		if (supervisor_reload(sup, &err) < 0)
+		if (supervisor_reload(sup, "", &err) < 0)
 			log_errorx("reload refused: %s", err.text);
 		break;
 	case SIGUSR2:
@@ -398,7 +400,8 @@ tick(struct supervisor *sup, int64_t now_ms)
 	for (uint32_t i = 0; i < sup->state->slots; i++) {
 		slot_check_foreign(&sup->slot[i], now_ms);
 		if (sup->slot[i].map != NULL)
-			logs_collect(&sup->logs, sup->slot[i].map);
+			logs_collect(&sup->logs, sup->slot[i].map,
+			    &sup->slot[i].process.tail);
 	}
 	atomic_store(&sup->board->stuck, kill_overdue(sup, now_ms));
 	recycle_tick(sup, now_ms);

@@ -86,7 +86,8 @@ void supervisor_step(struct supervisor *sup);
  * saying why not. */
 int supervisor_drain(struct supervisor *sup, struct nds_error *err);
 int supervisor_undrain(struct supervisor *sup, struct nds_error *err);
-int supervisor_reload(struct supervisor *sup, struct nds_error *err);
+int supervisor_reload(struct supervisor *sup, const char *token,
+    struct nds_error *err);
 int supervisor_scale(struct supervisor *sup, long wanted,
     struct nds_error *err);
 void supervisor_stop(struct supervisor *sup, int quick);

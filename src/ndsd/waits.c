@@ -4,6 +4,7 @@
  * told meanwhile, and when it is over.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "ndsd/control.h"
@@ -56,7 +57,7 @@ static void
 roll_ended(struct control_client *c)
 {
 	const struct state *state = c->sup->state;
-	char text[512];
+	char text[512], said[TAIL_BYTES];
 
 	if (state->pool.roll == POOL_ROLL_DONE) {
 		control_ok(c, json_pack("{s:i}", "generation",
@@ -67,7 +68,10 @@ roll_ended(struct control_client *c)
 	    state->pool.stopping ? "the service is stopping"
 				 : state->roll_reason,
 	    state->pool.generation);
-	control_refuse(c, text);
+	snprintf(said, sizeof(said), "%s",
+	    state->pool.stopping ? "" : state->roll_said);
+	control_refuse_with(c, text,
+	    json_pack("{s:o}", "said", control_text(said, strlen(said))));
 }
 
 static void

@@ -215,11 +215,10 @@ take_reply(struct call *c, const json_t *reply)
 			    whole(reply, "total"), c->request->arg);
 		return 2;
 	}
-	if (json_is_true(ok)) {
-		if (c->data != NULL)
-			*c->data = json_incref(json_object_get(reply, "data"));
+	if (c->data != NULL)
+		*c->data = json_incref(json_object_get(reply, "data"));
+	if (json_is_true(ok))
 		return 0;
-	}
 	text = json_string_value(json_object_get(reply, "error"));
 	error_set(c->err, "%s", text != NULL ? text :
 	    "ndsd's reply makes no sense");

@@ -8,6 +8,8 @@
  *	← {"progress":"3 of 4 workers ready","done":3,"total":4}	any number
  *	← {"ok":true,"data":{…}}  or  {"ok":false,"error":"why"}	the last
  *
+ * A refusal may have data too: {"said":"the last lines of who failed"}.
+ *
  * Only the owner of ndsd and root may speak (SO_PEERCRED).
  */
 #ifndef PROTO_CONTROL_H
@@ -43,7 +45,7 @@ struct control_request {
  * be asked twice: `reload` knows it by its argument, any text.)  Returns 0 with
  * *data the reply's data (a new reference, may be NULL; data itself may be
  * NULL); 1 when ndsd refused or failed, or cannot be spoken with (err says
- * why); -1 when nobody serves there (err says so). */
+ * why, *data may tell more); -1 when nobody serves there (err says so). */
 int control_call(const struct control_request *request, json_t **data,
     struct nds_error *err);
 

@@ -52,7 +52,8 @@ printf 'APP_WORKERS=3\n' >"$tmp/settings"
 
 # ---- bad programs
 was=$(generation)
-printf '#!/bin/sh\necho "no database" >&2\nexit 3\n' >"$tmp/bin/exits"
+printf '#!/bin/sh\nseq -f "step %%g of 12" 12\necho "no database" >&2\nexit 3\n' \
+    >"$tmp/bin/exits"
 printf '#!/bin/sh\nkill -SEGV $$\n' >"$tmp/bin/crashes"
 chmod +x "$tmp/bin/exits" "$tmp/bin/crashes"
 put "$tmp/bin/exits"
@@ -60,6 +61,8 @@ reloads
 is "a program that exits is not taken" "$rc" 1
 like "the reason is shown" "$said" "exited with status 3.*no database"
 like "and who serves" "$said" "generation $was serves on"
+is "its last ten lines are shown" "$(sed -n 's/^    //p' <<<"$said")" \
+    "$(seq -f 'step %g of 12' 4 12; echo 'no database')"
 put "$tmp/bin/crashes"
 reloads
 is "nor one that crashes" "$rc" 1
@@ -119,6 +122,38 @@ wait "$asking"
 is "ndsctl reload awaits the outcome although its supervisor dies" \
     "$? $(tail -n 1 "$tmp/told")" "0 reloaded"
 is "of the one reload that it asked for" "$(generation)" $((was + 1))
+# A supervisor that dies before the reload is noted whole has begun none.
+newest() {
+	local p
+	for p in $(field '.workers[]|.pid,.guardian_pid|select(.>0)'); do
+		[ "$(readlink "/proc/$p/exe")" = "$tmp/bin/served" ] || return 1
+	done
+}
+one_generation() {
+	[ "$(field '[.workers[].generation]|unique|@csv')" = "$(generation)" ]
+}
+for moment in "entry 1" "entry 2" "exit 2" "entry 4"; do
+	put "$responder"
+	was=$(generation)
+	: >"$tmp/kill.log"
+	spawn kill "$(program tests/peer/kill-at)" \
+	    "$(field .supervisor.pid)" sendmsg "${moment% *}" "${moment#* }"
+	killer=$pid
+	watches() { gone "$killer" || grep -q ready "$tmp/kill.log"; }
+	wait_until 5 watches
+	reloads
+	wait_end "$killer" 12
+	if [ "$rc" = 77 ]; then
+		skip "a supervisor dies at $moment of its messages" "no ptrace here"
+		continue
+	fi
+	is "a supervisor dies at $moment of its messages in a reload" "$rc" 0
+	like "which is done by the next one" "$said" '^reloaded$'
+	is "and was not before" "$(grep -c "reload done: generation $was " \
+	    "$tmp/ndsd.log")" 1
+	ok "with the new program" wait_until 5 newest
+	ok "by workers of one generation" wait_until 5 one_generation
+done
 ctl reload >/dev/null 2>&1 &
 stop_is 0 "a stop ends a reload"
 done_testing

@@ -35,6 +35,7 @@ static const struct call {
     {"recvfrom", SYS_recvfrom, 0, 0},
     {"recvmmsg", SYS_recvmmsg, 0, 0},
     {"sendmmsg", SYS_sendmmsg, 0, 0},
+    {"sendmsg", SYS_sendmsg, 0, 0},
     {"shutdown", SYS_shutdown, 0, 0},
     {"listen", SYS_listen, 0, 0},
     {"memfd_create", SYS_memfd_create, 0, 0},
