@@ -8,11 +8,11 @@
 #include "base/clock.h"
 #include "lib/app.h"
 #include "lib/cache_store.h"
+#include "lib/freshness.h"
 #include "lib/request.h"
 #include "lib/response.h"
 
 #define WAIT_MAX_MS 2000   /* for another's answer */
-#define LEASE_MAX_MS 30000 /* to make one */
 #define OWN_FIELDS 3 /* Vary, Age, Cache-Status */
 #define VAIN_MS 1000 /* nobody waits so long after one that was not kept */
 
@@ -30,25 +30,6 @@ static struct {
 
 /* ---- the key ------------------------------------------------------------- */
 
-/* Call each for the names of a list with commas, until one returns not 0;
- * returns that. */
-static int
-list_each(const char *list, int (*each)(const char *name, const void *arg),
-    const void *arg)
-{
-	char name[128];
-	size_t bytes;
-	int rc = 0;
-
-	while (rc == 0 && *(list += strspn(list, ", \t")) != '\0') {
-		bytes = strcspn(list, ", \t");
-		snprintf(name, sizeof(name), "%.*s", (int)bytes, list);
-		rc = each(name, arg);
-		list += bytes;
-	}
-	return rc;
-}
-
 static int
 key_text(const char *text)
 {
@@ -57,12 +38,18 @@ key_text(const char *text)
 
 /* Absent is not the same as empty. */
 static int
-key_header(const char *name, const void *request)
+key_header(const char *name, const struct nds_request *req)
 {
-	const char *value = nds_header(request, name);
+	const char *value = nds_header(req, name);
 
 	return key_text(value == NULL ? "-" : "+") != 0 ||
 	    key_text(value == NULL ? "" : value) != 0;
+}
+
+static int
+key_vary(const char *name, void *request)
+{
+	return key_header(name, request);
 }
 
 /* All that an answer may depend on: the application, the whole target (RFC
@@ -78,7 +65,8 @@ key_make(const struct nds_app *app, const struct nds_request *req)
 	    key_header("host", req) != 0 ||
 	    cache_key_add(&now.key, req->target, req->target_bytes) != 0 ||
 	    key_text(req->query) != 0 ||
-	    list_each(req->route->cache_vary, key_header, req) != 0)
+	    freshness_list(req->route->cache_vary, key_vary,
+		(void *)(uintptr_t)req) != 0)
 		return -1;
 	cache_key_end(&now.key);
 	return 0;
@@ -102,67 +90,20 @@ request_fits(const struct nds_request *req)
 	    nds_header(req, "authorization") == NULL;
 }
 
+/* Returns 1 with what *e may last by itself, or 0. */
 static int
-name_is(const char *name, const void *other)
+answer_fits(const struct nds_request *req, const struct nds_response *res,
+    struct cache_entry *e)
 {
-	return strcasecmp(name, other) == 0;
-}
-
-static int
-name_unlisted(const char *name, const void *list)
-{
-	return !list_each(list, name_is, name);
-}
-
-/* Of Cache-Control (RFC 9111, 5.2.2): each forbids it here. */
-static int
-directive_forbids(const char *name, const void *arg)
-{
-	static const char *const words[] = {"no-store", "no-cache", "private",
-	    "max-age=0", "s-maxage=0"};
-
-	(void)arg;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strncasecmp(name, words[i], strlen(words[i])) == 0)
-			return 1;
-	return 0;
-}
-
-/* A header that forbids keeping: it is one client's, or the answer depends on
- * more than the key has. */
-static int
-field_forbids(const char *name, const char *value, const char *vary)
-{
-	if (strcasecmp(name, "Set-Cookie") == 0)
-		return 1;
-	if (strcasecmp(name, "Cache-Control") == 0)
-		return list_each(value, directive_forbids, NULL);
-	if (strcasecmp(name, "Vary") == 0)
-		return list_each(value, name_unlisted, vary);
-	return 0;
-}
-
-static int
-answer_fits(const struct nds_request *req, const struct nds_response *res)
-{
-	char line[RESPONSE_FIELDS_BYTES], *colon;
-	const char *at = res->fields, *end = at + res->fields_used, *next;
+	struct freshness f = {UINT32_MAX, UINT32_MAX};
 
 	if (res->status != 200 || res->streamed ||
-	    res->field_count > RESPONSE_FIELDS_MAX - OWN_FIELDS)
+	    res->field_count > RESPONSE_FIELDS_MAX - OWN_FIELDS ||
+	    !freshness_limit(&f, res->fields, res->fields_used,
+		req->route->cache_vary))
 		return 0;
-	for (; at < end; at = next) {
-		next = memchr(at, '\n', (size_t)(end - at));
-		next = next == NULL ? end : next + 1;
-		snprintf(line, sizeof(line), "%.*s",
-		    (int)strcspn(at, "\r\n"), at);
-		colon = strchr(line, ':');
-		if (colon == NULL)
-			continue;
-		*colon = '\0';
-		if (field_forbids(line, colon + 1, req->route->cache_vary))
-			return 0;
-	}
+	e->fresh_ms = (uint32_t)f.fresh_ms;
+	e->stale_ms = (uint32_t)f.stale_ms;
 	return 1;
 }
 
@@ -178,8 +119,7 @@ age_ms(const struct cache_entry *e)
 
 /* Make the answer of an entry. Returns 1, or 0 without memory. */
 static int
-entry_answer(const struct nds_request *req, const struct cache_entry *e,
-    struct nds_response *res)
+entry_answer(const struct cache_entry *e, struct nds_response *res)
 {
 	int64_t age = age_ms(e);
 	char text[64];
@@ -195,17 +135,35 @@ entry_answer(const struct nds_request *req, const struct cache_entry *e,
 	snprintf(text, sizeof(text), "%lld", (long long)age / 1000);
 	nds_set_header(res, "Age", text);
 	snprintf(text, sizeof(text), "nds; hit; ttl=%lld",
-	    (long long)(req->route->cache_ttl_ms - age) / 1000);
+	    (long long)(e->fresh_ms - age) / 1000);
 	nds_set_header(res, "Cache-Status", text);
 	return 1;
 }
 
-/* The entry of the key if it is at most so old. */
-static int
-entry_find(struct cache_entry *e, int64_t most_ms)
+static uint32_t
+least(uint32_t a, int b)
 {
-	return cache_store_get(&now.store, &now.key, &now.copy, e) == 0 &&
-	    age_ms(e) < most_ms;
+	return a < (uint32_t)b ? a : (uint32_t)b;
+}
+
+static int
+is_fresh(const struct cache_entry *e)
+{
+	return age_ms(e) < e->fresh_ms;
+}
+
+/* The entry of the key while it is fresh, or may serve at least when stale;
+ * what it may last is cut to what its route gives it today. */
+static int
+entry_find(const struct nds_request *req, struct cache_entry *e,
+    int may_be_stale)
+{
+	if (cache_store_get(&now.store, &now.key, &now.copy, e) != 0)
+		return 0;
+	e->fresh_ms = least(e->fresh_ms, req->route->cache_ttl_ms);
+	e->stale_ms = least(e->stale_ms, req->route->cache_stale_ms);
+	return age_ms(e) < (int64_t)e->fresh_ms +
+	    (may_be_stale ? e->stale_ms : 0);
 }
 
 /* A HEAD takes what there is, and makes nothing that could be kept. */
@@ -217,8 +175,8 @@ lease_ask(const struct nds_app *app, const struct nds_request *req)
 
 	if (!is_get(req))
 		return CACHE_VAIN;
-	if (until_ms > now_ms + LEASE_MAX_MS)
-		until_ms = now_ms + LEASE_MAX_MS;
+	if (until_ms > now_ms + CACHE_LEASE_MAX_MS)
+		until_ms = now_ms + CACHE_LEASE_MAX_MS;
 	now.claim.owner = (uint16_t)(app->slot->number + 1);
 	now.claim.now_ms = now_ms;
 	now.claim.until_ms = until_ms;
@@ -249,20 +207,18 @@ static int
 entry_seek(const struct nds_app *app, const struct nds_request *req,
     struct cache_entry *e)
 {
-	int64_t fresh_ms = req->route->cache_ttl_ms;
-	int64_t stale_ms = fresh_ms + req->route->cache_stale_ms;
 	int64_t until_ms = wait_end_ms(req);
 	int wait_ms;
 
 	for (;;) {
 		enum cache_lease lease;
 
-		if (entry_find(e, fresh_ms))
+		if (entry_find(req, e, 0))
 			return 1;
 		lease = lease_ask(app, req);
 		if (lease == CACHE_LEASED)
 			break;
-		if (entry_find(e, stale_ms))
+		if (entry_find(req, e, 1))
 			return 1;
 		wait_ms = lease == CACHE_VAIN ? 0 :
 		    clock_left(until_ms, WAIT_MAX_MS);
@@ -271,10 +227,10 @@ entry_seek(const struct nds_app *app, const struct nds_request *req,
 		cache_store_wait(&now.store, &now.key, now.claim.bell,
 		    wait_ms);
 	}
-	if (!entry_find(e, stale_ms))
+	if (!entry_find(req, e, 1))
 		return 0;
 	now.forward = "stale";
-	if (age_ms(e) >= fresh_ms)
+	if (!is_fresh(e))
 		return 0;
 	lease_return(1); /* made by another while we asked */
 	return 1;
@@ -314,10 +270,9 @@ cache_answer(struct nds_app *app, const struct nds_request *req,
 		return 0;
 	}
 	now.forward = "uri-miss";
-	answered = entry_seek(app, req, &e) && entry_answer(req, &e, res);
+	answered = entry_seek(app, req, &e) && entry_answer(&e, res);
 	note(app, !answered ? EVENT_CACHE_MISS :
-	    age_ms(&e) < req->route->cache_ttl_ms ? EVENT_CACHE_HIT :
-	    EVENT_CACHE_STALE);
+	    is_fresh(&e) ? EVENT_CACHE_HIT : EVENT_CACHE_STALE);
 	buffer_reset(&now.copy);
 	return answered;
 }
@@ -332,7 +287,7 @@ cache_keep(const struct nds_request *req, struct nds_response *res, int ok)
 	char text[64];
 	int kept;
 
-	kept = now.keeps && ok && is_get(req) && answer_fits(req, res);
+	kept = now.keeps && ok && is_get(req) && answer_fits(req, res, &e);
 	if (kept && *vary != '\0')
 		nds_set_header(res, "Vary", vary);
 	e.fields_bytes = res->fields_used;

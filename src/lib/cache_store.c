@@ -13,7 +13,8 @@
 #define LINE 64		 /* entries begin at a multiple of it */
 #define PRESENT 1u	 /* in cache_way.at: 0 is no entry */
 #define OWNER_NONE 65535 /* of a lease that says CACHE_VAIN */
-#define LEASE_MAX_MS 7200000 /* longer ones were scribbled */
+/* Longer leases were scribbled; who asks may have read the clock long ago. */
+#define LEASE_SANE_MS (2 * CACHE_LEASE_MAX_MS)
 
 /* A key's place in the index; zero = free. */
 struct cache_way {
@@ -35,6 +36,7 @@ struct record {
 	uint64_t at;  /* its own position */
 	int64_t stored_ms;
 	uint32_t field_count, key_bytes, fields_bytes, body_bytes;
+	uint32_t fresh_ms, stale_ms;
 };
 
 /* ---- sums and keys ------------------------------------------------------- */
@@ -212,6 +214,8 @@ record_read(const struct buffer *copy, uint64_t at,
 	    memcmp(text, key->text, key->bytes) != 0)
 		return -1;
 	e->stored_ms = r.stored_ms;
+	e->fresh_ms = r.fresh_ms;
+	e->stale_ms = r.stale_ms;
 	e->field_count = r.field_count;
 	e->fields_bytes = r.fields_bytes;
 	e->body_bytes = r.body_bytes;
@@ -257,6 +261,7 @@ cache_store_put(const struct cache_store *s, const struct cache_key *key,
     const struct cache_entry *e)
 {
 	struct record r = {.stored_ms = e->stored_ms,
+	    .fresh_ms = e->fresh_ms, .stale_ms = e->stale_ms,
 	    .field_count = e->field_count, .key_bytes = (uint32_t)key->bytes,
 	    .fields_bytes = (uint32_t)e->fields_bytes,
 	    .body_bytes = (uint32_t)e->body_bytes};
@@ -295,7 +300,7 @@ lease_over(uint64_t lease, int64_t now_ms)
 {
 	int64_t left = (int64_t)(lease >> 16) - now_ms;
 
-	return left <= 0 || left > LEASE_MAX_MS;
+	return left <= 0 || left > LEASE_SANE_MS;
 }
 
 enum cache_lease

@@ -23,6 +23,7 @@
 #define CACHE_KEY_MAX 4096
 #define CACHE_FIELDS_MAX 16384
 #define CACHE_BODY_MAX 65536
+#define CACHE_LEASE_MAX_MS 30000 /* to make an answer */
 
 struct cache_way; /* of the index, shared */
 struct cache_hold;
@@ -47,6 +48,7 @@ struct cache_key {
 /* A stored answer; fields as in struct nds_response. */
 struct cache_entry {
 	int64_t stored_ms;
+	uint32_t fresh_ms, stale_ms; /* the second after the first */
 	unsigned field_count;
 	size_t fields_bytes, body_bytes;
 	const char *fields, *body;
@@ -84,7 +86,8 @@ int cache_store_get(const struct cache_store *s, const struct cache_key *key,
 int cache_store_put(const struct cache_store *s, const struct cache_key *key,
     const struct cache_entry *e);
 
-/* Ask for the key's lease until claim->until_ms. */
+/* Ask for the key's lease until claim->until_ms, at most CACHE_LEASE_MAX_MS
+ * from now. */
 enum cache_lease cache_store_lease(const struct cache_store *s,
     const struct cache_key *key, struct cache_claim *claim);
 

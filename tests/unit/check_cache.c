@@ -247,7 +247,9 @@ END_TEST
 static const char *const private_fields[][2] = {{"Set-Cookie", "a=b"},
     {"Cache-Control", "no-store"}, {"cache-control", "max-age=5, private"},
     {"Cache-Control", "Private=\"x\""}, {"Cache-Control", "no-cache"},
-    {"Cache-Control", "max-age=0"}, {"Vary", "*"},
+    {"Cache-Control", "max-age=0"}, {"Cache-Control", "s-maxage=0"},
+    {"Cache-Control", "max-age=soon"}, {"Cache-Control", "max-age"},
+    {"Cache-Control", "max-age=-1"}, {"Vary", "*"},
     {"Vary", "Accept, Cookie"}};
 
 START_TEST(a_private_answer_is_not_kept)
@@ -259,6 +261,78 @@ START_TEST(a_private_answer_is_not_kept)
 	nds_add_header(&res, private_fields[_i][0], private_fields[_i][1]);
 	answer("mine");
 	ck_assert_str_eq(field("Cache-Status"), "nds; fwd=uri-miss");
+	ck_assert(!ask("/", NULL, NULL));
+}
+END_TEST
+
+/* What an answer says, and for how many ms it is fresh, and given stale, on a
+ * route of 5 s and 5 s more. */
+static const struct {
+	const char *says;
+	int fresh_ms, stale_ms;
+} lives[] = {{"public", 5000, 5000}, {"max-age=2", 2000, 5000},
+    {"Max-Age=\"2\"", 2000, 5000}, {"max-age=60", 5000, 5000},
+    {"max-age=99999999999999999999", 5000, 5000},
+    {"max-age=4, max-age=2", 2000, 5000},
+    {"max-age=2, s-maxage=3", 3000, 0}, {"s-maxage=3, max-age=0", 3000, 0},
+    {"max-age=2, must-revalidate", 2000, 0}, {"Must-Revalidate", 5000, 0},
+    {"max-age=2,proxy-revalidate", 2000, 0},
+    {"max-age=2, stale-while-revalidate=1", 2000, 1000},
+    {"stale-while-revalidate=60", 5000, 5000},
+    {"max-age=2, stale-while-revalidate=?", 2000, 0},
+    {"max-ages=1, xmax-age=1, no-storex", 5000, 5000}};
+
+START_TEST(an_answer_may_shorten_its_own_life)
+{
+	int64_t end_ms;
+
+	begin();
+	nds_route_cache(&route, 5000, 5000, NULL);
+	ck_assert(!ask("/", NULL, NULL));
+	nds_set_header(&res, "Cache-Control", lives[_i].says);
+	answer("one");
+	end_ms = now_ms + lives[_i].fresh_ms;
+	now_ms = end_ms - 1;
+	ck_assert(ask("/", NULL, NULL));
+	ck_assert_str_eq(field("Cache-Control"), lives[_i].says);
+	ck_assert_str_eq(field("Cache-Status"), "nds; hit; ttl=0");
+	now_ms++;
+	ck_assert(!ask("/", NULL, NULL)); /* this one makes it */
+	slot.number = 1;
+	end_ms += lives[_i].stale_ms;
+	if (now_ms < end_ms) {
+		now_ms = end_ms - 1;
+		ck_assert(ask("/", NULL, NULL));
+		now_ms++;
+	}
+	ck_assert(!ask("/", NULL, NULL));
+}
+END_TEST
+
+START_TEST(a_date_alone_is_not_read_and_nothing_kept)
+{
+	static const char date[] = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+	begin();
+	ck_assert(!ask("/", NULL, NULL));
+	nds_set_header(&res, "Expires", date);
+	answer("old");
+	ck_assert(!ask("/", NULL, NULL));
+	nds_set_header(&res, "Expires", date);
+	nds_set_header(&res, "Cache-Control", "max-age=1"); /* RFC 9111, 5.3 */
+	answer("new");
+	ck_assert(ask("/", NULL, NULL));
+}
+END_TEST
+
+START_TEST(a_route_that_gives_less_today_gives_it_to_old_answers_too)
+{
+	begin();
+	ck_assert(!ask("/", NULL, NULL));
+	answer("one");
+	now_ms += 500;
+	ck_assert(ask("/", NULL, NULL));
+	nds_route_cache(&route, 500, 0, NULL);
 	ck_assert(!ask("/", NULL, NULL));
 }
 END_TEST
@@ -343,6 +417,11 @@ add_cases(TCase *cases)
 	tcase_add_test(cases, head_is_answered_by_what_get_has_kept);
 	tcase_add_loop_test(cases, a_private_answer_is_not_kept, 0,
 	    sizeof(private_fields) / sizeof(private_fields[0]));
+	tcase_add_loop_test(cases, an_answer_may_shorten_its_own_life, 0,
+	    sizeof(lives) / sizeof(lives[0]));
+	tcase_add_test(cases, a_date_alone_is_not_read_and_nothing_kept);
+	tcase_add_test(cases,
+	    a_route_that_gives_less_today_gives_it_to_old_answers_too);
 	tcase_add_test(cases, other_answers_are_not_kept);
 	tcase_add_test(cases, an_authorized_request_goes_past_it);
 	tcase_add_test(cases, a_full_cache_gives_up_the_oldest);

@@ -223,6 +223,20 @@ START_TEST(a_lease_ends_by_its_time)
 }
 END_TEST
 
+START_TEST(a_lease_that_nobody_can_have_asked_for_is_none)
+{
+	struct cache_claim wild = {.owner = 1, .now_ms = 1,
+	    .until_ms = 3 * CACHE_LEASE_MAX_MS};
+	struct cache_claim other = {.owner = 2, .now_ms = 1, .until_ms = 1000};
+	struct cache_key key;
+
+	key_of(&key, 1);
+	ck_assert_int_eq(cache_store_lease(&store, &key, &wild), CACHE_LEASED);
+	ck_assert_int_eq(cache_store_lease(&store, &key, &other),
+	    CACHE_LEASED);
+}
+END_TEST
+
 #define ROUNDS 100000
 
 /* Ask for the lease of one key after the other, each at the same moment as the
@@ -316,6 +330,8 @@ main(void)
 	tcase_add_test(cases, keys_of_one_hash_are_told_apart);
 	tcase_add_test(cases, a_full_set_gives_up_the_oldest);
 	tcase_add_test(cases, a_lease_ends_by_its_time);
+	tcase_add_test(cases,
+	    a_lease_that_nobody_can_have_asked_for_is_none);
 	tcase_add_test(cases, of_two_at_once_one_gets_the_lease);
 	tcase_add_test(cases, a_release_wakes_who_waits);
 	tcase_add_test(cases, no_area_or_a_tiny_one_is_no_cache);
