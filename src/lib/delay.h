@@ -12,19 +12,25 @@
  * target_ms for as long without a break, the queue stands, and target_ms is
  * all, until workers have emptied it or nobody had to be refused for
  * timeout_ms.
+ *
+ * Refused clients come back together, in waves between which the queue is
+ * empty.  So for 16 times timeout_ms it is remembered how many were refused
+ * while the queue stood last, and the next wave is given timeout_ms divided by
+ * the square root of that: as CoDel, which keeps its count for as long (K.
+ * Nichols et al., RFC 8289, 5.4), with the interval cut at once, because here
+ * a wave is over before it would have been cut step by step.  Where few were
+ * refused nothing changes.
  */
 #ifndef LIB_DELAY_H
 #define LIB_DELAY_H
 
 #include <stdint.h>
 
+#include "proto/board.h"
+
 struct delay {
 	int64_t timeout_ms, target_ms;
-	/* its own; zero to begin */
-	int standing;
-	int64_t above_ms;   /* since when the head was too old; 0 = it is not */
-	int64_t refused_ms; /* the last refusal */
-	uint64_t accepted;  /* by workers until then */
+	struct board_delay *kept; /* zero to begin; written here alone */
 };
 
 /* At now_ms the head had waited head_ms (-1: nobody waits) and workers had

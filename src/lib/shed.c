@@ -28,6 +28,7 @@
 #include "lib/ask.h"
 #include "lib/clients.h"
 #include "lib/delay.h"
+#include "lib/place.h"
 #include "lib/role.h"
 #include "proto/exit.h"
 #include "proto/queue.h"
@@ -65,6 +66,8 @@ struct shed {
 	uint64_t taken;		/* out of it, since ever */
 	int64_t look_ms;   /* when to look again */
 	int64_t finish_ms; /* leave by then; 0 = nobody has told us to */
+	int orphaned;	   /* ndsd is gone: stay until another has come */
+	struct place place;
 	uint64_t accepted; /* by us */
 	/* of the line that is due */
 	int64_t since_ms, oldest_ms;
@@ -309,7 +312,7 @@ shed_turn(struct shed *s)
 		}
 		fd = take(s->role.listen_fd);
 		if (fd >= 0)
-			refuse(s, fd, s->delay.standing ? SHED_TARGET :
+			refuse(s, fd, s->delay.kept->standing ? SHED_TARGET :
 			    SHED_TIMEOUT);
 		else if (scarce(errno) && !clients_make_room(&s->clients)) {
 			s->look_ms = s->sight.now_ms + LOOK_MS;
@@ -353,11 +356,20 @@ control_ready(struct shed *s)
 	while ((got = role_order(&s->role, &order)) == 1)
 		if (order.type == ORDER_RETIRE)
 			finish(s, 1);
-	if (got == 0) { /* ndsd is gone; its workers serve on without us */
+	if (got == 0) { /* ndsd is gone; its workers serve on, and so do we */
 		clients_watch(&s->clients, EPOLL_CTL_DEL, s->role.control_fd, 0,
 		    0);
-		finish(s, 0);
+		s->orphaned = 1;
 	}
+}
+
+/* Where the sockets were handed in, the workers of another ndsd take from the
+ * same queue, which we cannot know: then its shedder is the one, at once. */
+static int
+has_to_end(struct shed *s)
+{
+	return role_told_to_end() ||
+	    (s->orphaned && place_is_over(&s->place, 0));
 }
 
 /* ---- loop ---------------------------------------------------------------- */
@@ -392,7 +404,7 @@ serve(struct shed *s)
 				control_ready(s);
 			else
 				clients_ready(&s->clients, events[i].data.u64);
-		if (role_told_to_end())
+		if (has_to_end(s))
 			finish(s, 0);
 		if (s->finish_ms == 0 && clock_ms() >= s->look_ms)
 			shed_turn(s);
@@ -427,6 +439,9 @@ shed_open(struct shed *s, const struct nds_app *app, struct nds_error *err)
 	s->delay.target_ms = s->settings->queue_target_ms;
 	if (role_open(&s->role, 1, err) < 0)
 		return -1;
+	s->delay.kept = &s->role.pool->delay;
+	place_note(&s->place, s->settings->runtime_dir, "app.sock",
+	    s->role.control_fd);
 	for (int i = 0; i < SHED_REASONS; i++) /* also those before us */
 		s->accepted += atomic_load(&s->role.pool->shed[i]);
 	c->name = "shedder";

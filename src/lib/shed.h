@@ -9,7 +9,8 @@ struct nds_app;
 
 /* Watch the queue of the listener of fd 0, publish its length and age on the
  * pool's board, and answer 503 to its head whenever that is too old, until
- * ORDER_RETIRE, SIGTERM or the end of ndsd.  Returns the exit status. */
+ * ORDER_RETIRE or SIGTERM, or, once ndsd is gone, until another has come.
+ * Returns the exit status. */
 int shed_run(struct nds_app *app);
 
 /* The Retry-After of a refusal: whole seconds between APP_RETRY_AFTER and its

@@ -254,6 +254,16 @@ struct board_check {
 	char message[192];
 };
 
+/* What a shedder knows of the queue and its successor must not forget.  Zero =
+ * nothing yet. See lib/delay.h. */
+struct board_delay {
+	_Atomic uint32_t standing;
+	_Atomic uint32_t refusals; /* while it stood, or stood last */
+	_Atomic int64_t above_ms;  /* since when the head was too old; 0 = not */
+	_Atomic int64_t refused_ms; /* the last refusal */
+	_Atomic uint64_t accepted;  /* by workers until then */
+};
+
 #define BOARD_UNREACHABLE 2 /* unready: a socket's place is lost */
 
 /* What an ndsd has made for others to find in its runtime directory.  It may
@@ -313,6 +323,9 @@ struct pool_board {
 
 	/* Set before the first process. */
 	struct board_file made[BOARD_MADE];
+
+	/* Written by the shedder. */
+	struct board_delay delay;
 };
 
 /* Make an anonymous slot segment; the areas are rounded up to pages.

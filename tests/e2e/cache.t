@@ -15,6 +15,10 @@ runs_are() { [ "$(runs)" = "$1" ]; }
 runner() { tail -n 1 runs | tr -d ' '; }
 fetch() { ask --path /cached "$@" "$app"; }
 text() { grep -o 'run [0-9]* of version [^ ]*' <<<"$answer"; }
+counts() { # RESULT
+	peer --path /metrics "$health" |
+	    sed -n "s/^body nds_cache_requests_total{result=\"$1\"} //p"
+}
 fresh() { grep -q 'Cache-Status: nds; hit' <<<"$answer"; }
 
 gate_close() { mkfifo gate; }
@@ -52,6 +56,7 @@ crowd_end
 is "one run of the handler" "$(runs)" 1
 is "answers all of them" "$(crowd_count 'run 1 of')" 8
 is "seven from the cache" "$(crowd_count 'Cache-Status: nds; hit')" 7
+is "which metrics show" "$(counts miss) $(counts hit)" "1 7"
 rm -f "$tmp"/crowd.*
 
 fetch --header 'X-Kind: other'
@@ -84,6 +89,7 @@ crowd 6
 crowd_end
 is "while others get the old one" "$(crowd_count 'Cache-Status: nds; hit')" 6
 is "and do not make another" "$(runs)" 1
+is "metrics show them" "$(counts stale)" 6
 
 # ---- the maker dies
 first=$(runner)

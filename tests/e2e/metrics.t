@@ -110,7 +110,12 @@ is "its histogram" "$(number 'work_seconds_bucket{le="0.5"}')" 42
 is "and its sum" "$(number work_seconds_sum)" 21
 ask --path /cached "$app"
 ask --path /cached "$app"
-is "the cache" "$(metric 'nds_cache_requests_total{result="hit"}')" 1
+ask --path /cached --header 'Authorization: Basic eDp5' "$app"
+scrape
+cached=nds_cache_requests_total
+is "the cache, by what it had" "$(for result in hit stale miss bypass; do
+	number "$cached{result=\"$result\"}"
+done | paste -sd' ')" "1 0 1 1"
 ask --path /upstream "$app"
 ask --path /upstream "$app"
 ask --path /upstream "$app"
@@ -119,7 +124,9 @@ is "calls of others" "$(number \
     'nds_upstream_tries_total{upstream="stock",result="failed"}')" 2
 is "and those not made" \
     "$(number 'nds_upstream_refused_total{upstream="stock"}')" 1
-is "since the circuit is open" \
+is "since the circuit has opened" \
+    "$(number 'nds_upstream_opened_total{upstream="stock"}')" 1
+is "and is open" \
     "$(number 'nds_upstream_open{upstream="stock"}')" 1
 
 # ---- a gauge, and the worker that holds it

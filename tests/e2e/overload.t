@@ -135,6 +135,13 @@ took=$(($(now_ms) - from))
 is "so is one more" "$status_code" 503
 ok "the queue stands: after APP_QUEUE_TARGET ($took ms)" \
     test "$took" -lt $((450 * scale))
+victim=$(shedder)
+kill -KILL "$victim"
+wait_until 5 other_shedder "$victim"
+from=$(now_ms)
+ask --path / "$app"
+took=$(($(now_ms) - from))
+ok "for the next shedder too ($took ms)" test "$took" -lt $((450 * scale))
 ask --method HEAD --path / "$app"
 like "HEAD is refused as GET is" "$answer" '^status 503'
 like "without a body" "$answer" '^body-bytes 0'
@@ -213,6 +220,20 @@ wait_until 5 busy_is 1
 ask "$app"
 like "that refuses by them" "$answer" '^header Retry-After: (3[0-9]|[45][0-9]|60)$'
 flights_end
+stop_is 0 "it stops"
+
+# ---- the main process is killed: whom it leaves behind refuses as before
+ndsd_start
+victim=$(shedder)
+kill -KILL "$ndsd_pid"
+wait_end "$ndsd_pid" 5
+flights 4 --path /_diag/work --query ms=1200
+flights_end
+like "without ndsd what waits too long is refused" "$tally" 'status 503 [1-3]'
+is "and nobody is left waiting" "$(sed -n 's/^whole //p' "$tmp/flights")" 4
+is "the shedder is the same" "$(shedder)" "$victim"
+ndsd_start
+ok "it goes when another ndsd has come" wait_until 5 gone "$victim"
 stop_is 0 "it stops"
 
 # ---- programs without libnds: who is not in the queue any more was taken

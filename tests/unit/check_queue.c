@@ -24,6 +24,7 @@ struct model {
 
 static struct model model;
 static struct queue_age age;
+static struct board_delay kept;
 static struct delay delay;
 
 static void
@@ -31,7 +32,9 @@ setup(void)
 {
 	memset(&model, 0, sizeof(model));
 	memset(&age, 0, sizeof(age));
+	memset(&kept, 0, sizeof(kept));
 	memset(&delay, 0, sizeof(delay));
+	delay.kept = &kept;
 	delay.timeout_ms = 1000;
 	delay.target_ms = 50;
 	srandom(20);
@@ -223,6 +226,111 @@ START_TEST(it_stands_no_longer_when_nobody_is_refused)
 }
 END_TEST
 
+/* A wave of so many refusals comes and is gone: workers have emptied it. */
+static int64_t
+wave(int refusals)
+{
+	static uint64_t accepted;
+
+	stay(-1, 100, ++accepted);
+	stay(1000, 20, ++accepted);
+	for (int i = 0; i < refusals; i++)
+		delay_refused(&delay, ++now, accepted);
+	return stay(-1, 20, ++accepted);
+}
+
+START_TEST(the_wave_after_a_wave_may_not_wait_as_long)
+{
+	now = 5000;
+	ck_assert_int_eq(wave(3), 1000);
+	ck_assert_int_eq(wave(4), 500);
+	ck_assert_int_eq(wave(100), 100);
+	ck_assert_int_eq(wave(1000), 50);
+	ck_assert_int_eq(wave(1), 1000);
+}
+END_TEST
+
+START_TEST(a_wave_is_forgotten_after_a_while)
+{
+	now = 5000;
+	wave(1000);
+	ck_assert_int_eq(stay(-1, 15900, 100), 50);
+	ck_assert_int_eq(stay(-1, 100, 100), 1000);
+}
+END_TEST
+
+START_TEST(after_a_wave_a_queue_stands_sooner)
+{
+	now = 5000;
+	ck_assert_int_eq(wave(25), 200);
+	ck_assert_int_eq(stay(60, 190, 200), 200);
+	ck_assert_int_eq(stay(60, 20, 200), 50);
+}
+END_TEST
+
+static uint64_t crowd_served;
+
+/* Clients that are as many as can be waiting, 15 times the capacity: 3000 each
+ * second, of which who is served or refused comes again after a second.
+ * Returns the longest wait of one that was served in the last 10 s. */
+static int64_t
+crowd_longest(void)
+{
+	static int64_t due[3000];
+	int64_t longest = 0, head;
+	size_t next;
+
+	for (int i = 0; i < 3000; i++)
+		due[i] = i / 10; /* within 300 ms, as a wave does */
+	for (now = 1; now < 20000; now++) {
+		next = model.arrived;
+		model.now = now;
+		for (; due[next % 3000] <= now && next < model.accepted + 3000;
+		     next++)
+			model.arrived_ms[next] = due[next % 3000];
+		model.arrived = next;
+		for (int i = 0; i < WORKERS; i++) {
+			if (model.free_ms[i] > now || model_age() < 0)
+				continue;
+			if (now > 10000 && model_age() > longest)
+				longest = model_age();
+			due[model.accepted++ % 3000] = now + 1000;
+			model.free_ms[i] = now + 20;
+			crowd_served++;
+		}
+		for (;;) {
+			head = model_age();
+			if (head < delay_note(&delay, now, head, crowd_served))
+				break;
+			delay_refused(&delay, now, crowd_served);
+			due[model.accepted++ % 3000] = now + 1000;
+		}
+	}
+	return longest;
+}
+
+START_TEST(waves_of_a_crowd_do_not_wait_for_the_timeout_each_time)
+{
+	int64_t longest = crowd_longest();
+
+	ck_assert_int_le(longest, 2 * delay.target_ms);
+	ck_assert_uint_gt(crowd_served, 0);
+}
+END_TEST
+
+START_TEST(the_next_shedder_goes_on_where_the_last_one_was)
+{
+	struct delay next = {.timeout_ms = 1000, .target_ms = 50,
+	    .kept = &kept};
+
+	now = 5000;
+	stay(60, 1100, 1);
+	delay_refused(&delay, now, 1);
+	delay = next;
+	ck_assert_int_eq(stay(60, 20, 1), 50);
+}
+END_TEST
+
 START_TEST(retry_after_is_told_and_at_most_twice_that)
 {
 	unsigned seen[8] = {0}, s;
@@ -280,6 +388,12 @@ main(void)
 	tcase_add_test(tc, a_full_queue_that_moves_on_quickly_does_not_stand);
 	tcase_add_test(tc, it_stands_until_workers_have_emptied_it);
 	tcase_add_test(tc, it_stands_no_longer_when_nobody_is_refused);
+	tcase_add_test(tc, the_wave_after_a_wave_may_not_wait_as_long);
+	tcase_add_test(tc, a_wave_is_forgotten_after_a_while);
+	tcase_add_test(tc, after_a_wave_a_queue_stands_sooner);
+	tcase_add_test(tc,
+	    waves_of_a_crowd_do_not_wait_for_the_timeout_each_time);
+	tcase_add_test(tc, the_next_shedder_goes_on_where_the_last_one_was);
 	tcase_add_test(tc, retry_after_is_told_and_at_most_twice_that);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

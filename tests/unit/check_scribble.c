@@ -202,8 +202,9 @@ cache_use(unsigned step, int64_t now_ms)
 {
 	static char body[CACHE_BODY_MAX];
 	static struct buffer copy;
-	struct cache_entry e = {now_ms, 1, step, any() % sizeof(body), body,
-	    body};
+	struct cache_entry e = {.stored_ms = now_ms, .field_count = 1,
+	    .fields_bytes = step, .body_bytes = any() % sizeof(body),
+	    .fields = body, .body = body};
 	struct cache_claim claim = {.owner = 1, .now_ms = now_ms,
 	    .until_ms = now_ms + 1000};
 	struct cache_store store;
