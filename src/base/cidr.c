@@ -28,8 +28,8 @@ cidr_address(const char *text, size_t bytes, uint8_t address[16])
 	copy[bytes] = '\0';
 	if (strlen(copy) != bytes)
 		return -1;
-	if (inet_pton(AF_INET6, copy, address) == 1)
-		return 0;
+	if (strchr(copy, ':') != NULL)
+		return inet_pton(AF_INET6, copy, address) == 1 ? 0 : -1;
 	memcpy(address, mapped, sizeof(mapped));
 	return inet_pton(AF_INET, copy, address + sizeof(mapped)) == 1 ? 0 : -1;
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/cache.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "lib/app.h"
@@ -11,6 +9,7 @@
 #include "lib/freshness.h"
 #include "lib/request.h"
 #include "lib/response.h"
+#include "lib/text.h"
 
 #define WAIT_MAX_MS 2000   /* for another's answer */
 #define OWN_FIELDS 3 /* Vary, Age, Cache-Status */
@@ -38,18 +37,16 @@ key_text(const char *text)
 
 /* Absent is not the same as empty. */
 static int
-key_header(const char *name, const struct nds_request *req)
+key_value(const char *value)
 {
-	const char *value = nds_header(req, name);
-
 	return key_text(value == NULL ? "-" : "+") != 0 ||
 	    key_text(value == NULL ? "" : value) != 0;
 }
 
 static int
-key_vary(const char *name, void *request)
+key_header(const char *name, void *request)
 {
-	return key_header(name, request);
+	return key_value(nds_header(request, name));
 }
 
 /* All that an answer may depend on: the application, the whole target (RFC
@@ -62,10 +59,10 @@ key_make(const struct nds_app *app, const struct nds_request *req)
 	now.key.bytes = 0;
 	if (key_text(app->name) != 0 || key_text(app->version) != 0 ||
 	    key_text(https == NULL ? "" : https) != 0 ||
-	    key_header("host", req) != 0 ||
+	    key_value(nds_fcgi_param(req, "HTTP_HOST")) != 0 ||
 	    cache_key_add(&now.key, req->target, req->target_bytes) != 0 ||
 	    key_text(req->query) != 0 ||
-	    freshness_list(req->route->cache_vary, key_vary,
+	    freshness_list(req->route->cache_vary, key_header,
 		(void *)(uintptr_t)req) != 0)
 		return -1;
 	cache_key_end(&now.key);
@@ -87,7 +84,7 @@ request_fits(const struct nds_request *req)
 {
 	return (is_get(req) || strcmp(req->method, "HEAD") == 0) &&
 	    !req->route->stream_body && req->body.used == 0 &&
-	    nds_header(req, "authorization") == NULL;
+	    nds_fcgi_param(req, "HTTP_AUTHORIZATION") == NULL;
 }
 
 /* Returns 1 with what *e may last by itself, or 0. */
@@ -122,7 +119,7 @@ static int
 entry_answer(const struct cache_entry *e, struct nds_response *res)
 {
 	int64_t age = age_ms(e);
-	char text[64];
+	char text[64], *to;
 
 	response_clear(res);
 	if (e->fields_bytes > sizeof(res->fields) ||
@@ -132,10 +129,10 @@ entry_answer(const struct cache_entry *e, struct nds_response *res)
 	memcpy(res->fields, e->fields, e->fields_bytes);
 	res->fields_used = e->fields_bytes;
 	res->field_count = e->field_count;
-	snprintf(text, sizeof(text), "%lld", (long long)age / 1000);
+	text_put_number(text, age / 1000);
 	nds_set_header(res, "Age", text);
-	snprintf(text, sizeof(text), "nds; hit; ttl=%lld",
-	    (long long)(e->fresh_ms - age) / 1000);
+	to = text_put(text, "nds; hit; ttl=");
+	text_put_number(to, (e->fresh_ms - age) / 1000);
 	nds_set_header(res, "Cache-Status", text);
 	return 1;
 }
@@ -294,7 +291,7 @@ cache_keep(const struct nds_request *req, struct nds_response *res, int ok)
 	e.field_count = res->field_count;
 	kept = kept && cache_store_put(&now.store, &now.key, &e) == 0;
 	lease_return(kept);
-	snprintf(text, sizeof(text), "nds; fwd=%s%s", now.forward,
+	text_put(text_put(text_put(text, "nds; fwd="), now.forward),
 	    kept ? "; stored" : "");
 	nds_set_header(res, "Cache-Status", text);
 }

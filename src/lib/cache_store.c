@@ -27,7 +27,7 @@ struct cache_way {
 struct cache_hold {
 	_Atomic uint64_t lease; /* until_ms << 16 | owner */
 	_Atomic uint32_t bell;	/* rung at each release; a futex */
-	uint32_t unused;
+	_Atomic uint32_t waiting; /* at most; who dies waiting stays in it */
 };
 
 /* An entry in the ring: this, key, fields, body. */
@@ -332,6 +332,8 @@ cache_store_release(const struct cache_store *s, const struct cache_key *key,
 	    !atomic_compare_exchange_strong(&hold->lease, &old, next))
 		return;
 	atomic_fetch_add(&hold->bell, 1);
+	if (atomic_load(&hold->waiting) == 0)
+		return;
 	syscall(SYS_futex, &hold->bell, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
@@ -340,7 +342,9 @@ cache_store_wait(const struct cache_store *s, const struct cache_key *key,
     uint32_t bell, int wait_ms)
 {
 	struct timespec most = {wait_ms / 1000, wait_ms % 1000 * 1000000L};
+	struct cache_hold *hold = hold_of(s, key);
 
-	syscall(SYS_futex, &hold_of(s, key)->bell, FUTEX_WAIT, bell, &most,
-	    NULL, 0);
+	atomic_fetch_add(&hold->waiting, 1);
+	syscall(SYS_futex, &hold->bell, FUTEX_WAIT, bell, &most, NULL, 0);
+	atomic_fetch_sub(&hold->waiting, 1);
 }

@@ -244,7 +244,7 @@ static int
 exchange_grouped(struct exchange *x, const struct nds_route *route)
 {
 	struct limits *limits = &x->app->limits;
-	int rc, place = limits_enter(limits, route->group, &response);
+	int rc, place = limits_enter(limits, &request, &response);
 
 	if (place < 0) {
 		x->why = "too many requests of this kind run at once";

@@ -11,6 +11,7 @@
 #include "lib/request.h"
 #include "lib/response.h"
 #include "lib/shed.h"
+#include "lib/text.h"
 
 #define SECOND_US 1000000
 #define KEY_BYTES 256 /* of a header's value; the rest does not count */
@@ -177,14 +178,18 @@ static void
 fields_make(const struct limits *l, const struct bucket_answer *answer,
     struct nds_response *res)
 {
-	int used = snprintf(fields, sizeof(fields),
-	    "%sRateLimit: \"client\";r=%" PRId64 ";t=%" PRId64 "\r\n",
-	    l->policy, answer->left, seconds_up(answer->full_us));
+	char *to = text_put(fields, l->policy);
 
-	if (!answer->admitted)
-		snprintf(fields + used, sizeof(fields) - (size_t)used,
-		    "Retry-After: %" PRId64 "\r\n",
-		    seconds_up(answer->next_us));
+	to = text_put(to, "RateLimit: \"client\";r=");
+	to = text_put_number(to, answer->left);
+	to = text_put(to, ";t=");
+	to = text_put_number(to, seconds_up(answer->full_us));
+	to = text_put(to, "\r\n");
+	if (!answer->admitted) {
+		to = text_put(to, "Retry-After: ");
+		to = text_put_number(to, seconds_up(answer->next_us));
+		text_put(to, "\r\n");
+	}
 	res->limits = fields;
 }
 
@@ -221,14 +226,16 @@ retry_after(const struct limits *l, struct nds_response *res)
 }
 
 int
-limits_enter(const struct limits *l, const struct route_group *group,
+limits_enter(const struct limits *l, const struct nds_request *req,
     struct nds_response *res)
 {
+	const struct route_group *group = req->route->group;
 	int place;
 
 	if (group->bulkhead == NULL)
 		return 0;
-	place = bulkhead_enter(group->bulkhead, group->places, l->slot);
+	place = bulkhead_enter(group->bulkhead, group->places, l->slot,
+	    nds_is_replay(req));
 	if (place < 0)
 		retry_after(l, res);
 	return place;

@@ -14,15 +14,28 @@
 
 /* ---- parameters ---------------------------------------------------------- */
 
+/* The value in NAME=VALUE if it has that name.  Most of them differ at the
+ * first letter, or behind HTTP_: not worth a call. */
+static const char *
+param_value(const char *text, const char *name)
+{
+	for (; *name != '\0'; name++, text++)
+		if (*text != *name)
+			return NULL;
+	return *text == '=' ? text + 1 : NULL;
+}
+
 const char *
 nds_fcgi_param(const struct nds_request *req, const char *name)
 {
-	size_t bytes = strlen(name);
+	const char *value;
 	char **at;
 
-	for (at = req->envp; at != NULL && *at != NULL; at++)
-		if (strncmp(*at, name, bytes) == 0 && (*at)[bytes] == '=')
-			return *at + bytes + 1;
+	for (at = req->envp; at != NULL && *at != NULL; at++) {
+		value = param_value(*at, name);
+		if (value != NULL)
+			return value;
+	}
 	return NULL;
 }
 

@@ -266,11 +266,15 @@ static int
 serve_resumed(struct worker *w)
 {
 	struct conn c;
+	int result;
 
 	conn_resume(&c, w->slot, (int)w->settings.request_timeout_ms);
-	if (w->resume == RESCUE_CAPTURED)
-		return serve_open(w, &c, conn_replay(&c));
-	return serve_open(w, &c, conn_read(&c));
+	if (w->resume != RESCUE_CAPTURED)
+		return serve_open(w, &c, conn_read(&c));
+	result = serve_open(w, &c, conn_replay(&c));
+	/* one that was refused before it came to its place holds it still */
+	bulkhead_release(&w->shared, w->slot->number);
+	return result;
 }
 
 /* ---- forks --------------------------------------------------------------- */

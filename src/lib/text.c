@@ -4,22 +4,46 @@
 #include <stdint.h>
 #include <string.h>
 
+/* A bit for each of the letters, the digits and !#$%&'*+-.^_`|~ . */
+static const uint32_t token_bits[4] = {0x00000000, 0x03ff6cfa, 0xc7fffffe,
+    0x57ffffff};
+
 int
 text_is_token(const char *text, size_t bytes)
 {
-	static const char others[] = "!#$%&'*+-.^_`|~";
 	size_t i;
-	char c;
+	uint8_t c;
 
 	for (i = 0; i < bytes; i++) {
-		c = text[i];
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9'))
-			continue;
-		if (c == '\0' || strchr(others, c) == NULL)
+		c = (uint8_t)text[i];
+		if (c > 0x7f || (token_bits[c / 32] >> c % 32 & 1) == 0)
 			return 0;
 	}
 	return bytes > 0;
+}
+
+char *
+text_put(char *to, const char *text)
+{
+	size_t bytes = strlen(text);
+
+	memcpy(to, text, bytes + 1);
+	return to + bytes;
+}
+
+char *
+text_put_number(char *to, int64_t number)
+{
+	uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+	char digits[TEXT_NUMBER_BYTES], *at = digits + sizeof(digits) - 1;
+
+	*at = '\0';
+	do
+		*--at = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (number < 0)
+		*--at = '-';
+	return text_put(to, at);
 }
 
 /* Bytes of the UTF-8 character at text, 0 when there is none. */

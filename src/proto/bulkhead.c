@@ -82,32 +82,41 @@ is_free(uint16_t owner)
 	return owner == 0 || owner > BOARD_SLOTS_MAX;
 }
 
-int
-bulkhead_enter(struct bulkhead *b, uint32_t places, uint32_t slot)
+/* The slot's own place, or a free one; `places` when there is neither.  Each
+ * begins elsewhere, so that they seldom meet and need not look far. */
+static uint32_t
+place_find(const struct bulkhead *b, uint32_t places, uint32_t slot, int again)
 {
-	uint16_t own = (uint16_t)(slot + 1), owner, old = 0;
-	uint32_t i, at, vacant;
+	uint32_t i, at, vacant = places;
+	uint16_t owner;
+
+	for (i = 0; i < places && (again || vacant == places); i++) {
+		at = (slot + i) % places;
+		owner = atomic_load(&b->owner[at]);
+		if (owner == slot + 1)
+			return at;
+		if (vacant == places && is_free(owner))
+			vacant = at;
+	}
+	return vacant;
+}
+
+int
+bulkhead_enter(struct bulkhead *b, uint32_t places, uint32_t slot, int again)
+{
+	uint16_t own = (uint16_t)(slot + 1), old;
+	uint32_t at;
 
 	do {
-		vacant = places;
-		/* each begins elsewhere, so that they seldom meet */
-		for (i = 0; i < places; i++) {
-			at = (slot + i) % places;
-			owner = atomic_load(&b->owner[at]);
-			if (owner == own)
-				return (int)at;
-			if (vacant == places && is_free(owner)) {
-				vacant = at;
-				old = owner;
-			}
-		}
-		if (vacant == places) {
+		at = place_find(b, places, slot, again);
+		if (at == places) {
 			atomic_fetch_add(&b->refused, 1);
 			return -1;
 		}
-	} while (!atomic_compare_exchange_strong(&b->owner[vacant], &old,
-	    own));
-	return (int)vacant;
+		old = atomic_load(&b->owner[at]);
+	} while ((old != own && !is_free(old)) ||
+	    !atomic_compare_exchange_strong(&b->owner[at], &old, own));
+	return (int)at;
 }
 
 void
@@ -132,6 +141,29 @@ bulkhead_release(const struct shared *s, uint32_t slot)
 			if (atomic_load(&b->owner[at]) == slot + 1)
 				bulkhead_leave(b, at, slot);
 	}
+}
+
+static void
+sweep_one(struct bulkhead *b, int (*used)(const void *arg, uint32_t slot),
+    const void *arg)
+{
+	uint16_t owner;
+
+	for (int at = 0; at < BULKHEAD_PLACES_MAX; at++) {
+		owner = atomic_load(&b->owner[at]);
+		if (!is_free(owner) && !used(arg, owner - 1u))
+			bulkhead_leave(b, at, owner - 1u);
+	}
+}
+
+void
+bulkhead_sweep(const struct shared *s,
+    int (*used)(const void *arg, uint32_t slot), const void *arg)
+{
+	uint32_t i, size = table_size(s);
+
+	for (i = 0; i < size && atomic_load(&table_at(s, i)->id) != 0; i++)
+		sweep_one(table_at(s, i), used, arg);
 }
 
 int

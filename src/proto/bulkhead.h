@@ -38,16 +38,22 @@ struct bulkhead *bulkhead_find(const struct shared *s, const char *group_name,
 /* 1 for the first caller after the table was found full, to say so once. */
 int bulkhead_tell_full(const struct shared *s);
 
-/* Take one of the first `places` places for the slot, or find the one that it
- * holds already (a request that is run again).  Returns its number, or -1 when
- * all are taken, which is counted. */
-int bulkhead_enter(struct bulkhead *b, uint32_t places, uint32_t slot);
+/* Take one of the first `places` places for the slot; `again` finds the one
+ * that it may hold already, for a request that is run again.  Returns its
+ * number, or -1 when all are taken, which is counted. */
+int bulkhead_enter(struct bulkhead *b, uint32_t places, uint32_t slot,
+    int again);
 
 /* Give it back. */
 void bulkhead_leave(struct bulkhead *b, int place, uint32_t slot);
 
 /* Free whatever the slot holds: its worker is dead. */
 void bulkhead_release(const struct shared *s, uint32_t slot);
+
+/* Free what a slot holds that has no process now (used(arg, slot) is 0): it
+ * took nothing, somebody scribbled there.  For whoever starts the processes. */
+void bulkhead_sweep(const struct shared *s,
+    int (*used)(const void *arg, uint32_t slot), const void *arg);
 
 struct bulkhead_state {
 	char name[BULKHEAD_NAME_BYTES]; /* any bytes, terminated */

@@ -49,14 +49,14 @@ START_TEST(as_many_enter_as_there_are_places)
 	int place[3];
 
 	for (uint32_t slot = 0; slot < 3; slot++) {
-		place[slot] = bulkhead_enter(b, 3, 100 + slot);
+		place[slot] = bulkhead_enter(b, 3, 100 + slot, 0);
 		ck_assert_int_ge(place[slot], 0);
 		ck_assert_int_lt(place[slot], 3);
 	}
-	ck_assert_int_eq(bulkhead_enter(b, 3, 7), -1);
+	ck_assert_int_eq(bulkhead_enter(b, 3, 7, 0), -1);
 	bulkhead_leave(b, place[1], 101);
-	ck_assert_int_eq(bulkhead_enter(b, 3, 7), place[1]);
-	ck_assert_int_eq(bulkhead_enter(b, 3, 8), -1);
+	ck_assert_int_eq(bulkhead_enter(b, 3, 7, 0), place[1]);
+	ck_assert_int_eq(bulkhead_enter(b, 3, 8, 0), -1);
 	ck_assert_uint_eq(held(0), 3);
 }
 END_TEST
@@ -64,10 +64,10 @@ END_TEST
 START_TEST(who_holds_a_place_finds_it_again)
 {
 	struct bulkhead *b = bulkhead_find(&shared, "slow", 2);
-	int place = bulkhead_enter(b, 2, 5);
+	int place = bulkhead_enter(b, 2, 5, 0);
 
-	ck_assert_int_ge(bulkhead_enter(b, 2, 6), 0);
-	ck_assert_int_eq(bulkhead_enter(b, 2, 5), place);
+	ck_assert_int_ge(bulkhead_enter(b, 2, 6, 0), 0);
+	ck_assert_int_eq(bulkhead_enter(b, 2, 5, 1), place);
 	ck_assert_uint_eq(held(0), 2);
 }
 END_TEST
@@ -75,13 +75,48 @@ END_TEST
 START_TEST(nobody_gives_back_what_is_anothers)
 {
 	struct bulkhead *b = bulkhead_find(&shared, "slow", 1);
-	int place = bulkhead_enter(b, 1, 5);
+	int place = bulkhead_enter(b, 1, 5, 0);
 
 	bulkhead_leave(b, place, 6);
 	bulkhead_release(&shared, 4);
-	ck_assert_int_eq(bulkhead_enter(b, 1, 6), -1);
+	ck_assert_int_eq(bulkhead_enter(b, 1, 6, 0), -1);
 	bulkhead_release(&shared, 5);
-	ck_assert_int_eq(bulkhead_enter(b, 1, 6), place);
+	ck_assert_int_eq(bulkhead_enter(b, 1, 6, 0), place);
+}
+END_TEST
+
+START_TEST(of_many_places_one_that_runs_again_finds_its_own)
+{
+	struct bulkhead *b = bulkhead_find(&shared, "slow", 8);
+	int place[2];
+
+	place[0] = bulkhead_enter(b, 8, 4, 0);
+	place[1] = bulkhead_enter(b, 8, 12, 0); /* both begin at the same */
+	bulkhead_leave(b, place[0], 4);
+	ck_assert_int_eq(bulkhead_enter(b, 8, 12, 1), place[1]);
+	ck_assert_uint_eq(held(0), 1);
+}
+END_TEST
+
+static int
+is_below(const void *count, uint32_t slot)
+{
+	return slot < *(const uint32_t *)count;
+}
+
+START_TEST(what_no_process_can_hold_is_swept)
+{
+	struct bulkhead *b = bulkhead_find(&shared, "slow", 3);
+	const uint32_t used = 8;
+
+	ck_assert_int_ge(bulkhead_enter(b, 3, 7, 0), 0);
+	ck_assert_int_ge(bulkhead_enter(b, 3, 8, 0), 0);
+	ck_assert_int_ge(bulkhead_enter(b, 3, 600, 0), 0);
+	bulkhead_sweep(&shared, is_below, &used);
+	ck_assert_uint_eq(held(0), 1);
+	ck_assert_int_ge(bulkhead_enter(b, 3, 1, 0), 0);
+	ck_assert_int_ge(bulkhead_enter(b, 3, 2, 0), 0);
+	ck_assert_int_eq(bulkhead_enter(b, 3, 3, 0), -1);
 }
 END_TEST
 
@@ -93,9 +128,9 @@ START_TEST(groups_are_found_by_name_and_do_not_mix)
 
 	ck_assert_ptr_ne(a, b);
 	ck_assert_ptr_eq(bulkhead_find(&shared, "a", 9), a);
-	ck_assert_int_ge(bulkhead_enter(a, 1, 0), 0);
-	ck_assert_int_eq(bulkhead_enter(a, 1, 1), -1);
-	ck_assert_int_ge(bulkhead_enter(b, 2, 1), 0);
+	ck_assert_int_ge(bulkhead_enter(a, 1, 0, 0), 0);
+	ck_assert_int_eq(bulkhead_enter(a, 1, 1, 0), -1);
+	ck_assert_int_ge(bulkhead_enter(b, 2, 1, 0), 0);
 	ck_assert_int_eq(bulkhead_read(&shared, 0, &state), 0);
 	ck_assert_str_eq(state.name, "a");
 	ck_assert_uint_eq(state.places, 9);
@@ -143,7 +178,7 @@ work(uint32_t slot, int out)
 	int place;
 
 	for (unsigned i = 0;; i++) {
-		place = bulkhead_enter(b, 2, slot);
+		place = bulkhead_enter(b, 2, slot, 0);
 		if (place >= 2 || (i % 64 == 0 && write(out, "", 1) != 1))
 			_exit(1);
 		if (place >= 0)
@@ -189,9 +224,9 @@ START_TEST(no_place_is_lost_in_a_storm_of_kills)
 	}
 	ck_assert_int_gt(found, 0); /* some did die in the middle */
 	ck_assert_uint_eq(held(0), 0);
-	ck_assert_int_ge(bulkhead_enter(b, 2, 8), 0);
-	ck_assert_int_ge(bulkhead_enter(b, 2, 9), 0);
-	ck_assert_int_eq(bulkhead_enter(b, 2, 10), -1);
+	ck_assert_int_ge(bulkhead_enter(b, 2, 8, 0), 0);
+	ck_assert_int_ge(bulkhead_enter(b, 2, 9, 0), 0);
+	ck_assert_int_eq(bulkhead_enter(b, 2, 10, 0), -1);
 }
 END_TEST
 
@@ -208,6 +243,9 @@ main(void)
 	tcase_add_test(t, as_many_enter_as_there_are_places);
 	tcase_add_test(t, who_holds_a_place_finds_it_again);
 	tcase_add_test(t, nobody_gives_back_what_is_anothers);
+	tcase_add_test(t,
+	    of_many_places_one_that_runs_again_finds_its_own);
+	tcase_add_test(t, what_no_process_can_hold_is_swept);
 	tcase_add_test(t, groups_are_found_by_name_and_do_not_mix);
 	tcase_add_test(t, a_full_table_says_so_once);
 	tcase_add_test(t, no_memory_is_no_limit);

@@ -158,7 +158,7 @@ bulkhead_use(unsigned step, int64_t now_ms)
 
 	(void)now_ms;
 	if (b != NULL) {
-		place = bulkhead_enter(b, 1024, step);
+		place = bulkhead_enter(b, 1024, step, 0);
 		ck_assert_int_lt(place, 1024);
 		if (place >= 0)
 			bulkhead_leave(b, place, step);
@@ -267,12 +267,12 @@ START_TEST(a_scribbled_place_is_free)
 	int place;
 
 	memset(b->owner, 0xff, sizeof(b->owner));
-	place = bulkhead_enter(b, 2, 5);
+	place = bulkhead_enter(b, 2, 5, 0);
 	ck_assert_int_ge(place, 0);
-	ck_assert_int_ge(bulkhead_enter(b, 2, BOARD_SLOTS_MAX - 1), 0);
-	ck_assert_int_eq(bulkhead_enter(b, 2, 6), -1);
+	ck_assert_int_ge(bulkhead_enter(b, 2, BOARD_SLOTS_MAX - 1, 0), 0);
+	ck_assert_int_eq(bulkhead_enter(b, 2, 6, 0), -1);
 	bulkhead_leave(b, place, 5);
-	ck_assert_int_eq(bulkhead_enter(b, 2, 6), place);
+	ck_assert_int_eq(bulkhead_enter(b, 2, 6, 0), place);
 }
 END_TEST
 
