@@ -368,8 +368,11 @@ control_ready(struct shed *s)
 static int
 has_to_end(struct shed *s)
 {
+	int stops = atomic_load(&s->role.pool->stopping) != 0;
+
 	return role_told_to_end() ||
-	    (s->orphaned && place_is_over(&s->place, 0));
+	    (s->orphaned && place_is_over(&s->place, 0,
+		stops ? s->settings->drain_max_ms : -1));
 }
 
 /* ---- loop ---------------------------------------------------------------- */

@@ -82,16 +82,27 @@ is_free(uint16_t owner)
 	return owner == 0 || owner > BOARD_SLOTS_MAX;
 }
 
-/* The slot's own place, or a free one; `places` when there is neither.  Each
- * begins elsewhere, so that they seldom meet and need not look far. */
+/* Where a slot looks first: each elsewhere, so that they need not look far,
+ * and where there are enough places in a line of the processor's cache of its
+ * own. */
+static uint32_t
+place_first(uint32_t places, uint32_t slot)
+{
+	const uint32_t line = 64 / sizeof(uint16_t);
+	uint32_t at = slot * line;
+
+	return (places < 2 * line ? slot : at + at / places) % places;
+}
+
+/* The slot's own place, or a free one; `places` when there is neither. */
 static uint32_t
 place_find(const struct bulkhead *b, uint32_t places, uint32_t slot, int again)
 {
-	uint32_t i, at, vacant = places;
+	uint32_t i, at, first = place_first(places, slot), vacant = places;
 	uint16_t owner;
 
 	for (i = 0; i < places && (again || vacant == places); i++) {
-		at = (slot + i) % places;
+		at = (first + i) % places;
 		owner = atomic_load(&b->owner[at]);
 		if (owner == slot + 1)
 			return at;
