@@ -38,8 +38,8 @@ int limits_open(struct nds_app *app, struct nds_error *err);
 int limits_take(struct limits *limits, struct nds_request *req,
     struct nds_response *res);
 
-/* Take a place of the group of its route.  Returns its number, or -1 when all are taken;
- * the answer then says when to come back. */
+/* Take a place of the group of its route.  Returns its number, or -1 when all
+ * are taken; the answer then says when to come back. */
 int limits_enter(const struct limits *limits, const struct nds_request *req,
     struct nds_response *res);
 void limits_leave(const struct limits *limits,

@@ -259,7 +259,7 @@ struct board_check {
 struct board_delay {
 	_Atomic uint32_t standing;
 	_Atomic uint32_t refusals; /* while it stood, or stood last */
-	_Atomic int64_t above_ms;  /* since when the head was too old; 0 = not */
+	_Atomic int64_t above_ms; /* since when the head was too old; 0 = no */
 	_Atomic int64_t refused_ms; /* the last refusal */
 	_Atomic uint64_t accepted;  /* by workers until then */
 };
