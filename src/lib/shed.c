@@ -443,8 +443,8 @@ shed_open(struct shed *s, const struct nds_app *app, struct nds_error *err)
 	if (role_open(&s->role, 1, err) < 0)
 		return -1;
 	s->delay.kept = &s->role.pool->delay;
-	place_note(&s->place, s->settings->runtime_dir, "app.sock",
-	    s->role.control_fd);
+	place_note(&s->place, s->settings->runtime_dir, BOARD_APP,
+	    s->role.pool, s->role.control_fd);
 	for (int i = 0; i < SHED_REASONS; i++) /* also those before us */
 		s->accepted += atomic_load(&s->role.pool->shed[i]);
 	c->name = "shedder";

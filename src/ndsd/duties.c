@@ -10,6 +10,7 @@
 #include "ndsd/orphans.h"
 #include "ndsd/status.h"
 #include "ndsd/supervisor.h"
+#include "proto/bulkhead.h"
 #include "proto/queue.h"
 
 /* Whoever has just looked an old socket up shall have come. */
@@ -197,6 +198,20 @@ duties_show(struct supervisor *sup, int64_t now_ms)
 	else if (count < 0 && !sup->unshown)
 		log_errorx("%s: we cannot be reached, trying again", err.text);
 	sup->unshown = count < 0;
+}
+
+static int
+slot_used(const void *arg, uint32_t slot)
+{
+	const struct supervisor *sup = arg;
+
+	return sup->state->pool.place[slot].state != POOL_EMPTY;
+}
+
+void
+duties_sweep(struct supervisor *sup)
+{
+	bulkhead_sweep(&sup->shared, slot_used, sup);
 }
 
 void

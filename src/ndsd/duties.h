@@ -23,6 +23,9 @@ void duties_show(struct supervisor *sup, int64_t now_ms);
  * are not: only a restart can mend that. */
 void duties_places(struct supervisor *sup);
 
+/* Free the places of bulkheads that slots without a process seem to hold. */
+void duties_sweep(struct supervisor *sup);
+
 /* Look how busy the pool is, and want more workers or fewer of it.  Nothing
  * happens while it rolls, drains or stops, and with a program that is not
  * libnds's: nobody sees whether its workers are busy. */

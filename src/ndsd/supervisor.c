@@ -23,7 +23,6 @@
 #include "ndsd/recycle.h"
 #include "ndsd/status.h"
 #include "ndsd/takeover.h"
-#include "proto/bulkhead.h"
 #include "proto/exit.h"
 #include "proto/store.h"
 
@@ -391,14 +390,6 @@ measure_queue(struct supervisor *sup, int64_t now_ms)
 	    length > 0 ? (uint32_t)length : 0);
 }
 
-static int
-slot_used(const void *arg, uint32_t slot)
-{
-	const struct supervisor *sup = arg;
-
-	return sup->state->pool.place[slot].state != POOL_EMPTY;
-}
-
 static void
 tick(struct supervisor *sup, int64_t now_ms)
 {
@@ -412,7 +403,7 @@ tick(struct supervisor *sup, int64_t now_ms)
 			logs_collect(&sup->logs, sup->slot[i].map,
 			    &sup->slot[i].process.tail);
 	}
-	bulkhead_sweep(&sup->shared, slot_used, sup);
+	duties_sweep(sup);
 	atomic_store(&sup->board->stuck, kill_overdue(sup, now_ms));
 	recycle_tick(sup, now_ms);
 	duties_scale(sup, now_ms);
