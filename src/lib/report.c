@@ -161,6 +161,16 @@ workers_check(const struct report *r, json_t *list, int fine)
 	add_check(list, "workers", fine ? CHECK_OK : CHECK_FAILED, message);
 }
 
+/* No reason to be unready: what served before the reload serves on. */
+static void
+reload_check(const struct report *r, json_t *list)
+{
+	if (r->pool->behind != 0)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s}",
+		    "name", "reload", "status", "warn", "message",
+		    "the last one failed: what was before it serves on"));
+}
+
 static json_t *
 document(const char *status, json_t *list)
 {
@@ -221,6 +231,7 @@ report_ready(const struct report *r, json_t **body)
 	workers_check(r, list, enough);
 	fine = dependencies_check(r, list) && enough && unready == 0 &&
 	    r->pool->started != 0;
+	reload_check(r, list);
 	*body = document(draining ? "draining" : fine ? "ok" : "error", list);
 	return fine ? 200 : 503;
 }

@@ -211,6 +211,7 @@ go_back(struct supervisor *sup)
 	program_back(sup);
 	helper_front_settings(sup); /* a new supervisor may have told it */
 	atomic_fetch_add(&sup->board->reloads_failed, 1);
+	sup->board->behind = 1;
 	log_errorx("reload given up: %s; generation %u serves on",
 	    state->roll_reason, state->pool.generation);
 }
@@ -223,6 +224,7 @@ go_on(struct supervisor *sup)
 	sup->program_before_fd = -1;
 	store_drop(sup->store_fd, STORE_PROGRAM_BEFORE);
 	atomic_fetch_add(&sup->board->reloads, 1);
+	sup->board->behind = 0;
 	helper_again(&sup->helper[STATE_CHECKS]);
 	helper_front_settings(sup);
 	helper_program_known(sup);

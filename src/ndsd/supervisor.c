@@ -162,6 +162,7 @@ supervisor_reload(struct supervisor *sup, const char *token,
 	announce_reload(sup, clock_ms());
 	if (generation_reload(sup, token, err) < 0) {
 		atomic_fetch_add(&sup->board->event[EVENT_RELOAD_REFUSED], 1);
+		sup->board->behind = 1;
 		return -1;
 	}
 	supervisor_step(sup);

@@ -326,6 +326,10 @@ struct pool_board {
 
 	/* Written by the shedder. */
 	struct board_delay delay;
+
+	/* Written by the supervisor. 1: the last reload failed, so what serves
+	 * is not what was asked for. */
+	_Atomic uint32_t behind;
 };
 
 /* Make an anonymous slot segment; the areas are rounded up to pages.

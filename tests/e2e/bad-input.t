@@ -4,7 +4,7 @@
 #
 # Whatever a peer sends to the application socket: the connection is answered
 # or closed, counted, and the same worker serves the next request.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_WORKERS=1 APP_REQUEST_TIMEOUT=1 APP_MAX_BODY=64k
 export APP_SHUTDOWN_TIMEOUT=30

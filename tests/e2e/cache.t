@@ -3,7 +3,7 @@
 #
 # A cached route: one worker makes the answer that many want, a stale one
 # serves meanwhile, and neither deaths nor reloads upset it.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_WORKERS=8 CACHED_DIRECTORY=$tmp/app
 mkdir "$tmp/app"

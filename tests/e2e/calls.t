@@ -5,7 +5,7 @@
 # An upstream that hangs or fails: the breaker that all workers share keeps them
 # from it, the fallback answers quickly, retries stay within their budget, and
 # once it answers again it is called again.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq curl
 export APP_WORKERS=4
 

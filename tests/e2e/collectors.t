@@ -4,7 +4,7 @@
 #
 # Collectors that do not do what they should, and a disk that gets full: none
 # costs a request, fills the log or breaks what comes after it.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq python3
 
 port=$(free_port)

@@ -4,7 +4,7 @@
 #
 # The control socket: what ndsctl shows and changes, who may speak, and that
 # nobody who stays silent there holds the service up.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_WORKERS=2
 

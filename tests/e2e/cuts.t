@@ -3,7 +3,7 @@
 #
 # A request that pauses at any of its bytes, in BEGIN_REQUEST, PARAMS or STDIN,
 # while its worker is told to go, arrives whole: every cut is tried.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq sha256sum
 batch=48
 export APP_WORKERS=$((batch + 2)) APP_START_TIMEOUT=$((10 * scale))

@@ -4,7 +4,7 @@
 #
 # A caller's own timeout shortens the deadline of its request, the time in the
 # queue included; when that is over the request is not run.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_WORKERS=1 APP_REQUEST_TIMEOUT=5 APP_SHUTDOWN_TIMEOUT=20
 export APP_QUEUE_TIMEOUT=5

@@ -4,7 +4,7 @@
 #
 # Drain and stop: readiness turns before service does, nothing in flight is
 # lost, the whole is bounded, and the exit status says what became of it.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 use_front
 export APP_WORKERS=2 APP_REQUEST_TIMEOUT=5

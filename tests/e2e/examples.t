@@ -3,7 +3,7 @@
 # shellcheck disable=SC2016,SC2119,SC2317
 #
 # Each example is built and does what its first comment says, through lighttpd.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 use_front
 export APP_WORKERS=1 APP_FRONT_MAX_BODY=100m

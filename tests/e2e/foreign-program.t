@@ -5,7 +5,7 @@
 # Programs without libnds run under ndsd too: listener on fd 0, replaced when
 # they die, reloaded, drained and stopped under load, with a health socket
 # beside them.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_WORKERS=2
 

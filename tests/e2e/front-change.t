@@ -4,7 +4,7 @@
 #
 # A reload that changes what lighttpd depends on reaches the lighttpd that ndsd
 # runs, and loses nothing; one that does not leaves it alone.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 use_front
 prove=$(program nds-prove)

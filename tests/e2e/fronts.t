@@ -4,7 +4,7 @@
 #
 # The shipped lighttpd.conf and nginx.conf: what they tell the world, what they
 # refuse, how they wait, and that their graceful restart loses nothing.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq lighttpd
 use_front
 export APP_WORKERS=3 APP_REQUEST_TIMEOUT=2 APP_QUEUE_TIMEOUT=1 APP_SHUTDOWN_TIMEOUT=8

@@ -5,7 +5,7 @@
 # A disk that is full: where the log goes, and where the runtime directory is.
 # The service serves on; what could not be written is counted; a start that
 # cannot have its files says so in one line and leaves nothing.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_WORKERS=2
 

@@ -3,7 +3,7 @@
 #
 # What the guardian settles when a worker dies in a request or hangs in it:
 # nobody gets an empty, a doubled or a shortened answer that looks whole.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_REQUEST_TIMEOUT=2 APP_SHUTDOWN_TIMEOUT=20
 ndsd_start

@@ -4,7 +4,7 @@
 # What the fronts make of a death: an answer broken off is never spliced into
 # the next one (hazard 4), a poison request is tried twice and no more
 # (hazard 25), and an early refusal arrives (hazard 11).
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq lighttpd
 use_front
 export APP_WORKERS=2 APP_SHUTDOWN_TIMEOUT=25 APP_MAX_BODY=100k

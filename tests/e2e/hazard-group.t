@@ -4,7 +4,7 @@
 #
 # Signals that reach more than the main process (hazard 22): Ctrl-C goes to a
 # whole process group, and a service manager may signal all that it has started.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 use_front
 export APP_WORKERS=2 APP_DRAIN_MIN=2 APP_DRAIN_MAX=4

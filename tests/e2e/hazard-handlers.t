@@ -4,7 +4,7 @@
 # Handlers that die, hang or meddle with what is not theirs, and scenes in
 # which there can be no guardian: what the guardian settles, and what it keeps
 # its hands off.  Each case is named after its number in HAZARDS.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 [ -z "$sanitize" ] || skip_all "a sanitizer does not like what these handlers do"
 export APP_WORKERS=1 APP_SHUTDOWN_TIMEOUT=25 HAZARD_FILE=$tmp/file

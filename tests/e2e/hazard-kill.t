@@ -5,7 +5,7 @@
 # A worker killed at each single place of a request, before and behind each
 # system call that it makes: one whole answer, and one alone, to a client that
 # waits for the end of the connection (hazards 1 and 2).
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 [ -z "$sanitize" ] || skip_all "a sanitizer makes system calls of its own"
 export APP_WORKERS=1 APP_SHUTDOWN_TIMEOUT=25

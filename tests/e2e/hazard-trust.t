@@ -5,7 +5,7 @@
 # Who gets at what: a slot is its own worker's (hazard 17), control is the
 # user's of ndsd (hazard 28), and a socket shows up when it listens and goes to
 # nobody by accident (hazard 29).
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 same=()
 if [ "$EUID" = 0 ]; then

@@ -3,7 +3,7 @@
 #
 # A wake-up that dies with the worker that it woke: another worker, which was
 # not woken, serves the connection all the same (hazard 3).
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 [ -z "$sanitize" ] || skip_all "a sanitizer makes system calls of its own"
 export APP_WORKERS=2 APP_SHUTDOWN_TIMEOUT=25

@@ -5,7 +5,7 @@
 # A worker that a debugger holds, which does not even die of SIGKILL before
 # that lets it go: its request ends at its deadline, others are served, and a
 # stop ends in its time.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq python3
 export APP_WORKERS=2 APP_SLOW=0 APP_REQUEST_TIMEOUT=2 APP_SHUTDOWN_TIMEOUT=6
 export APP_DRAIN_MAX=100ms APP_QUEUE_TIMEOUT=1

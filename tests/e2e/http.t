@@ -4,7 +4,7 @@
 #
 # HTTP as clients see it, through lighttpd and through nginx: methods, errors,
 # limits, ids, and nothing that a client can smuggle in.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq sha256sum
 use_front
 export APP_MAX_BODY=64k

@@ -4,7 +4,7 @@
 #
 # What was installed is enough to build an application against it and to serve
 # it, from a directory that is not the one that was configured.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq "${MAKE:-make}" "${CC:-cc}" pkg-config spawn-fcgi
 [ -w "$builddir" ] || skip_all "the build directory cannot be written"
 dest=$tmp/dest

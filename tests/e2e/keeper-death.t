@@ -5,7 +5,7 @@
 # The main process is killed (hazard 6): whoever it leaves behind serves until
 # another ndsd has come, and then goes.  With sockets of its own, with a
 # lighttpd that it ran, and with sockets that were handed to it.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 # Looking for leaks traces a process that is about to end, and some of these
 # have lost their parents then.
 [ -z "$sanitize" ] || export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0

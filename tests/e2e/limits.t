@@ -3,7 +3,7 @@
 #
 # Limits: groups of routes of which only so many requests run at once, and how
 # often one client may ask.  Both over all workers, whoever dies.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 
 metric() { peer --path /metrics "$health" | sed -n "s/^body $1 //p"; }

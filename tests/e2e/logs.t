@@ -5,7 +5,7 @@
 # Log lines: one JSON object a request with all that is needed, nothing that a
 # client sends can break or forge one, and a reader who stops reading stops
 # nobody.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 use_front
 export APP_WORKERS=2

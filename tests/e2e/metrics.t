@@ -4,7 +4,7 @@
 #
 # /metrics: every number exact over killed workers, reloads, killed supervisors
 # and upgrades; no label that a client can choose; both formats well-formed.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 mkdir "$tmp/bin"
 cp "$ndsd" "$tmp/bin/ndsd"

@@ -5,7 +5,7 @@
 # monitoring/: Prometheus takes the files, each alert fires when it should and
 # has a test and a section of the runbook, and all of it asks for metrics that
 # there are.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need promtool jq
 cd "$srcdir/monitoring" || exit 99
 

@@ -4,7 +4,7 @@
 # bench/overload with short loads: it prints its table, draws its picture, says
 # which promises hold, ends in time and leaves nothing behind.  Whether they
 # hold is not asked here, where others use the machine too.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 use_front
 mkdir "$tmp/bench"
 

@@ -4,7 +4,7 @@
 #
 # More load than capacity: what waits too long is refused, quickly and cleanly,
 # while the workers stay busy; probes never wait; a stop empties the queue.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 use_front
 export APP_REQUEST_TIMEOUT=20 APP_SHUTDOWN_TIMEOUT=30

@@ -5,7 +5,7 @@
 # /status in a real browser: it loads without a word on the console, shows a
 # reload, a killed worker and a drain as they happen, and nothing that comes
 # from a client becomes markup.  NDS_TEST_KEEP keeps the pictures.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq lighttpd python3
 chromium=$(command -v chromium || command -v chromium-browser ||
     command -v google-chrome) || skip_all "no chromium here"

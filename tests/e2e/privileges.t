@@ -4,7 +4,7 @@
 #
 # Started by root, ndsd and its workers become a plain user for good, and the
 # sockets belong to the group that the front is in.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 [ "$(id -u)" = 0 ] || skip_all "only root can give root up"
 id nobody >/dev/null 2>&1 || skip_all "no user nobody"
 need jq setpriv

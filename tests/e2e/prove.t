@@ -5,7 +5,7 @@
 # nds-prove against a server whose every fault is known: each is counted as
 # what it is, as often as it happened, and in its place before, during or after
 # the command.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need curl jq
 prove=$(program nds-prove)
 

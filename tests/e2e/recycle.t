@@ -3,7 +3,7 @@
 #
 # Workers that have served enough, or grown too large, are replaced between
 # requests, and nobody notices.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_MAX_REQUESTS=500
 ndsd_start

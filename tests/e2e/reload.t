@@ -3,7 +3,7 @@
 #
 # A reload: new settings, a new program, and what becomes of one that is bad.
 # Nothing that a client asks meanwhile is lost.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 mkdir -p "$tmp/bin"
 cp "$responder" "$tmp/bin/served"
@@ -39,6 +39,9 @@ reloads
 is "a reload takes new settings: status" "$rc" 0
 is "and obeys them" "$(field '.workers|length')" 3
 before=$(workers)
+ready() { peer --path /ready "$health" >"$tmp/ready"; }
+ready
+is "readiness knows of no failed reload" "$(grep -c '"reload"' "$tmp/ready")" 0
 printf 'APP_WORKERS=many\n' >"$tmp/settings"
 reloads
 is "bad settings are refused" "$rc" 1
@@ -48,7 +51,13 @@ reloads
 is "so is one that cannot change" "$rc" 1
 like "by its name" "$said" 'APP_SOCKET_GROUP=root cannot change'
 is "what ran is untouched" "$(workers)" "$before"
+ready
+like "readiness tells" "$(tr -d '\n ' <"$tmp/ready")" \
+    'status200.*"status":"ok".*"name":"reload","status":"warn"'
 printf 'APP_WORKERS=3\n' >"$tmp/settings"
+reloads
+ready
+is "until one succeeds" "$rc $(grep -c '"reload"' "$tmp/ready")" "0 0"
 
 # ---- bad programs
 was=$(generation)

@@ -5,7 +5,7 @@
 # Out of descriptors, out of processes: what can no longer be done is refused
 # in words, what serves goes on, nothing spins, and all is well again once
 # there is room.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 # Looking for leaks takes a thread, which there may be none for.
 [ -z "$sanitize" ] || export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
 need jq prlimit

@@ -5,7 +5,7 @@
 # Sockets that somebody removes while ndsd listens on them: what waits there is
 # answered, the log names the place and the cure, /ready turns 503, and a
 # restart needs nothing but that.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_WORKERS=1
 said() { grep -qE "$1" "$tmp/ndsd.log"; }

@@ -3,7 +3,7 @@
 #
 # The number of workers follows the load between its bounds, and no request is
 # lost while it grows and shrinks.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 use_front
 settings=$tmp/settings

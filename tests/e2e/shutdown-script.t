@@ -4,7 +4,7 @@
 #
 # nds-shutdown, under each shell that it may meet: with ndsctl, with signals
 # alone, and where there is nothing to stop.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 script=$srcdir/scripts/nds-shutdown
 export APP_WORKERS=2 APP_REQUEST_TIMEOUT=5

@@ -4,7 +4,7 @@
 #
 # Signals to the main process, in any order and number: none is lost, none
 # costs a request, and what is refused is refused in words.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 use_front
 prove=$(program nds-prove)

@@ -4,7 +4,7 @@
 #
 # A slow request is told while it runs, once, with the place where its handler
 # stands, and its worker goes on at once.  A crash is told likewise.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_SLOW=200ms APP_WORKERS=2
 ndsd_start -- "$(program tests/peer/traced)"

@@ -4,7 +4,7 @@
 #
 # A libnds program serves without ndsd too: under spawn-fcgi and under
 # lighttpd's bin-path, where the lifecycle is theirs.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need spawn-fcgi jq
 use_front
 mkdir -p "$run"

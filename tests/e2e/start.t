@@ -4,7 +4,7 @@
 #
 # From nothing to serving: ndsd with its pool, health socket and lighttpd, and
 # every way in which a start must be refused in one clear line.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 use_front
 

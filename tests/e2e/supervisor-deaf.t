@@ -4,7 +4,7 @@
 #
 # A supervisor that is stopped for long misses deaths and signals; the main
 # process does not wait for it for ever (hazard 6).
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_WORKERS=2
 ndsd_start

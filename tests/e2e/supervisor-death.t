@@ -4,7 +4,7 @@
 #
 # The supervisor is killed: requests go on, the same workers serve, and within
 # a second another supervisor knows everything that the first one knew.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_WORKERS=2
 ndsd_start

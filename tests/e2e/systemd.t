@@ -4,7 +4,7 @@
 #
 # What a service manager is told, and what it gives back: every message of a
 # life, and the sockets that outlive a service of which nothing is left.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq python3
 record=$tmp/record
 

@@ -5,7 +5,7 @@
 # The main process was killed and its workers serve on (keeper-death.t): they do
 # so until the workers of the next ndsd can, and longer if those never can, or
 # if that ndsd ends before.  Programs without libnds are told to end then.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 [ -z "$sanitize" ] || export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
 export APP_WORKERS=2 APP_START_TIMEOUT=$scale

@@ -4,7 +4,7 @@
 #
 # ndsctl top, requests and logs: what runs now and what was said, on a terminal
 # and in a pipe, whatever bytes a client has put into it.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq python3
 export APP_WORKERS=3 APP_LOG_LEVEL=info
 

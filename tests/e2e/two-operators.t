@@ -4,7 +4,7 @@
 #
 # Two operators at once: each command has one outcome, which is its own, says
 # it in words and by its exit status, and leaves the pool in order.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_WORKERS=2 APP_START_TIMEOUT=$((5 * scale))
 ndsd_start

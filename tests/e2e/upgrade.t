@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Another ndsd binary takes over under load; one that cannot is refused.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 mkdir -p "$tmp/bin"
 cp "$ndsd" "$tmp/bin/ndsd"

@@ -4,7 +4,7 @@
 # Memory errors that no sanitizer sees: the unit tests, and the accept path of a
 # real responder, under valgrind.  valgrind refuses the split into guardian and
 # worker, so the responder serves without one: APP_REPLAY=off.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 [ -z "$sanitize" ] || skip_all "built with sanitizers, which valgrind refuses"
 need valgrind spawn-fcgi
 mkdir -p "$run"

@@ -4,7 +4,7 @@
 #
 # Workers die: the slot serves again at once, the others never stop, and one
 # that dies young is not started over and over.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq
 export APP_WORKERS=2 APP_START_TIMEOUT=1
 # A crash shall be one, and no report of it.

@@ -4,7 +4,7 @@
 #
 # The image: builds, holds what it should and no more, serves within a second
 # with every right taken away, and stops without losing what it has begun.
-. "${srcdir:-.}/tests/image/lib.sh"
+. "${srcdir:-.}/tests/image/lib.sh" || exit 99
 use_front
 
 ok "there is a base image" base_begin

@@ -6,7 +6,7 @@
 # does to them: podman runs neither probes nor preStop hooks nor sidecars, so
 # the test plays the kubelet.  A rolling update of three pods under load, the
 # same with a pod that is killed outright, and the odd ends.
-. "${srcdir:-.}/tests/image/lib.sh"
+. "${srcdir:-.}/tests/image/lib.sh" || exit 99
 need python3
 base_begin || skip_all "no base image"
 image_build || skip_all "no image (see image.t)"

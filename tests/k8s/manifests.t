@@ -4,7 +4,7 @@
 #
 # The manifests are what Kubernetes takes, and fit together: held against its
 # OpenAPI schema without a cluster, and against each other.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need node npm python3
 python3 -c 'import yaml' 2>/dev/null || skip_all "no yaml module for python3"
 cd "$tmp" || exit 99

@@ -5,7 +5,7 @@
 # stock application and the examples stand on nds.h alone, as any user's
 # program would; libfcgi is known to one file.
 
-. "${srcdir:-.}/tests/lint/tap.sh"
+. "${srcdir:-.}/tests/lint/tap.sh" || exit 99
 
 # includes DIR: "file:line:header" of each #include under DIR.
 includes() {

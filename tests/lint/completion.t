@@ -5,7 +5,7 @@
 # help and no other, in each of the three files; the shells can read them, and
 # those that can be asked without a terminal offer the right words.
 
-. "${srcdir:-.}/tests/lint/tap.sh"
+. "${srcdir:-.}/tests/lint/tap.sh" || exit 99
 
 # help PROGRAM
 help() {

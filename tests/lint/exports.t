@@ -4,7 +4,7 @@
 # Three lists that must be one: what libnds exports, what nds.h declares and
 # what section 3 of the manual names.
 
-. "${srcdir:-.}/tests/lint/tap.sh"
+. "${srcdir:-.}/tests/lint/tap.sh" || exit 99
 
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT

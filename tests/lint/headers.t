@@ -5,7 +5,7 @@
 # programs that README.md and nds(3) show; each file says its licence first and
 # what it is for next (a .c file leaves the latter to the header of its name).
 
-. "${srcdir:-.}/tests/lint/tap.sh"
+. "${srcdir:-.}/tests/lint/tap.sh" || exit 99
 
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT

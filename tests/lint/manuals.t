@@ -5,7 +5,7 @@
 # setting with its default, each verb, option, signal and exit status, in both
 # directions where a program can be asked.
 
-. "${srcdir:-.}/tests/lint/tap.sh"
+. "${srcdir:-.}/tests/lint/tap.sh" || exit 99
 
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT

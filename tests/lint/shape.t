@@ -6,7 +6,7 @@
 # makes C simple to read: a function's name, its `{` and its `}` stand at
 # column 0, and a block statement is as deep as its tabs.
 
-. "${srcdir:-.}/tests/lint/tap.sh"
+. "${srcdir:-.}/tests/lint/tap.sh" || exit 99
 
 # measure: a line "kind file:line name value" for each thing that has a size.
 measure() {

@@ -5,7 +5,7 @@
 # dash and busybox must be able to read them.  Left out: what shellcheck says
 # of functions that are called by name (SC2317) or without arguments (SC2119).
 
-. "${srcdir:-.}/tests/lint/tap.sh"
+. "${srcdir:-.}/tests/lint/tap.sh" || exit 99
 
 scripts=$(shell_files | sort -u)
 posix=$(for f in $scripts; do

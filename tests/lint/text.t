@@ -6,7 +6,7 @@
 # sleeps.  A line that must let the product's own time pass says so:
 # `# the product's time`.
 
-. "${srcdir:-.}/tests/lint/tap.sh"
+. "${srcdir:-.}/tests/lint/tap.sh" || exit 99
 
 texts() {
 	{

@@ -7,7 +7,7 @@
 # takes over in place, so does one of the library to an application that is
 # linked with it, and a purge leaves nothing.  All of it in a root of its own,
 # which takes root to make.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 need jq dpkg-buildpackage dh lintian debootstrap "${MAKE:-make}"
 [ "$(id -u)" = 0 ] || skip_all "a root of its own is made by root alone"
 use_front
@@ -91,7 +91,7 @@ ok "and the units" test -f "$root/lib/systemd/system/nds.service"
 
 # ---- under a real systemd, which forgets what it has written
 # systemctl and the like are run in it by this
-inner=
+inner=()
 boot() {
 	local leader
 	systemd-nspawn --version >/dev/null 2>&1 || return 1
@@ -102,39 +102,40 @@ boot() {
 	boot_pid=$pid
 	wait_until 5 grep -q . "/proc/$pid/task/$pid/children" || return 1
 	read -r leader <"/proc/$pid/task/$pid/children"
-	inner="nsenter -t $leader -m -p -u -i -C env -i PATH=/usr/bin:/bin"
-	wait_until 20 $inner systemctl is-active --quiet multi-user.target
+	inner=(nsenter -t "$leader" -m -p -u -i -C
+	    env -i PATH=/usr/bin:/bin)
+	wait_until 20 "${inner[@]}" systemctl is-active --quiet multi-user.target
 }
 under_systemd() { # WHAT COMMAND
 	"$prove" --json -c 4 --new --rate 200 -d 2 \
-	    --during "$inner $2 >'$tmp/systemctl.log' 2>&1" "$url/" \
+	    --during "${inner[*]} $2 >'$tmp/systemctl.log' 2>&1" "$url/" \
 	    >"$tmp/prove.log" 2>&1
 	is "$1 loses none of $(jq .whole.requests "$tmp/prove.log") requests" \
 	    "$(jq .whole.lost "$tmp/prove.log")$(<"$tmp/systemctl.log")" 0
 }
 main_is_new() {
 	local now
-	now=$($inner systemctl show -P MainPID nds)
+	now=$("${inner[@]}" systemctl show -P MainPID nds)
 	[ "$now" != 0 ] && [ "$now" != "$main" ] &&
-	    $inner systemctl is-active --quiet nds
+	    "${inner[@]}" systemctl is-active --quiet nds
 }
-none_left() { ! $inner sh -c 'cat /proc/[0-9]*/comm' | grep -q '^nd'; }
+none_left() { ! "${inner[@]}" sh -c 'cat /proc/[0-9]*/comm' | grep -q '^nd'; }
 if boot; then
-	ok "systemd has started it" $inner systemctl is-active nds
-	$inner systemctl stop nds
+	ok "systemd has started it" "${inner[@]}" systemctl is-active nds
+	"${inner[@]}" systemctl stop nds
 	ok "and starts it with its sockets and its front" \
-	    $inner systemctl start nds.socket nds nds-lighttpd
+	    "${inner[@]}" systemctl start nds.socket nds nds-lighttpd
 	wait_until 5 gets 200 "$url/ready"
 	under_systemd "a reload" "systemctl reload nds nds-lighttpd"
 	under_systemd "a restart" "systemctl restart nds"
 	under_systemd "SIGKILL to all of it" "systemctl kill -s KILL nds"
 	for _ in 1 2 3 4; do
-		main=$($inner systemctl show -P MainPID nds)
-		$inner systemctl kill --kill-whom=main -s KILL nds
+		main=$("${inner[@]}" systemctl show -P MainPID nds)
+		"${inner[@]}" systemctl kill --kill-whom=main -s KILL nds
 		wait_until 10 main_is_new
 	done
 	ok "a killed main process is replaced" main_is_new
-	$inner systemctl stop nds-lighttpd nds nds.socket
+	"${inner[@]}" systemctl stop nds-lighttpd nds nds.socket
 	ok "and when all is stopped, nothing is left" wait_until 10 none_left
 	kill -TERM "$boot_pid"
 	wait_end "$boot_pid" 30
