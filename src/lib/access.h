@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-#include "lib/ident.h"
 #include "proto/board.h"
+#include "proto/ident.h"
 
 #define ACCESS_GONE 499 /* in the log alone: nobody was there to answer */
 

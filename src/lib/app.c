@@ -12,15 +12,15 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "helper/health.h"
+#include "helper/shed.h"
 #include "lib/call.h"
 #include "lib/checks.h"
 #include "lib/guardian.h"
 #include "lib/handle.h"
-#include "lib/health.h"
 #include "lib/journal.h"
 #include "lib/metric.h"
 #include "lib/serve.h"
-#include "lib/shed.h"
 #include "lib/trace.h"
 #include "proto/exit.h"
 #include "proto/order.h"
@@ -272,9 +272,9 @@ run_role(struct nds_app *app)
 
 	journal_open(&app->settings, NULL, NULL);
 	if (role != NULL && strcmp(role, "health") == 0)
-		return health_run(app);
+		return health_run(&app->settings);
 	if (role != NULL && strcmp(role, "shed") == 0)
-		return shed_run(app);
+		return shed_run(&app->settings);
 	if (role != NULL && strcmp(role, "checks") == 0)
 		return checks_run(app);
 	return run_worker(app);

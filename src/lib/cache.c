@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "lib/app.h"
 #include "lib/cache_store.h"
 #include "lib/freshness.h"
 #include "lib/request.h"
 #include "lib/response.h"
-#include "lib/text.h"
 
 #define WAIT_MAX_MS 2000   /* for another's answer */
 #define OWN_FIELDS 3 /* Vary, Age, Cache-Status */

@@ -7,9 +7,9 @@
 #ifndef LIB_CALL_H
 #define LIB_CALL_H
 
-#include "lib/breaker.h"
 #include "lib/nds.h"
 #include "lib/retry.h"
+#include "proto/breaker.h"
 
 struct nds_upstream {
 	struct nds_upstream *next; /* of the application */

@@ -23,11 +23,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sig.h"
+#include "base/text.h"
+#include "helper/place.h"
 #include "lib/app.h"
-#include "lib/place.h"
-#include "lib/text.h"
-#include "proto/given.h"
 #include "proto/exit.h"
+#include "proto/given.h"
 #include "proto/order.h"
 
 #define SLACK_MS 5000 /* a result stays good so long over its schedule */

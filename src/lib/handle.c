@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "helper/shed.h"
 #include "lib/access.h"
 #include "lib/app.h"
 #include "lib/cache.h"
@@ -17,7 +18,6 @@
 #include "lib/request.h"
 #include "lib/response.h"
 #include "lib/span.h"
-#include "lib/shed.h"
 
 /* One request at a time, in one thread: its objects are used again. */
 static struct nds_request request;

@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
+#include "helper/shed.h"
 #include "lib/app.h"
 #include "lib/request.h"
 #include "lib/response.h"
-#include "lib/shed.h"
-#include "lib/text.h"
 
 #define SECOND_US 1000000
 #define KEY_BYTES 256 /* of a header's value; the rest does not count */

@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "base/rate.h"
-#include "lib/bucket.h"
 #include "lib/client.h"
 #include "lib/route.h"
+#include "proto/bucket.h"
 #include "proto/settings.h"
 
 struct nds_app;

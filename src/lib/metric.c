@@ -11,27 +11,6 @@
 /* ---- description --------------------------------------------------------- */
 
 static int
-is_word(const char *text)
-{
-	return text[strspn(text, "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == '\0' &&
-	    *text != '\0' && (*text < '0' || *text > '9');
-}
-
-int
-metric_name_valid(const char *name)
-{
-	return is_word(name) && strlen(name) < BOOKS_NAME_BYTES;
-}
-
-int
-metric_label_valid(const char *name)
-{
-	return is_word(name) && strncmp(name, "__", 2) != 0 &&
-	    strcmp(name, "le") != 0 && strcmp(name, "quantile") != 0;
-}
-
-static int
 ends_in(const char *name, const char *end)
 {
 	size_t bytes = strlen(name), tail = strlen(end);
@@ -86,7 +65,7 @@ metric_described(struct nds_app *app, const char *name, const char *help,
 
 	if (app == NULL)
 		return NULL;
-	if (name != NULL && help != NULL && metric_name_valid(name) &&
+	if (name != NULL && help != NULL && books_name_valid(name) &&
 	    strncmp(name, "nds_", 4) != 0 && ends_well(name, kind) &&
 	    *help != '\0' && strlen(help) < BOOKS_HELP_BYTES &&
 	    strchr(help, '\n') == NULL)
@@ -157,7 +136,7 @@ nds_metric_label(struct nds_metric *m, const char *label, const char *value)
 	room = sizeof(m->what.labels) - 1 - m->labels_bytes;
 	bytes = label == NULL || value == NULL ? room + 1 :
 	    strlen(label) + strlen(value) + 2;
-	if (bytes > room || !metric_label_valid(label) ||
+	if (bytes > room || !books_label_valid(label) ||
 	    label_given(m, label)) {
 		error_set(wrong(m), "metric %s: label %.70s: a label has a "
 		    "name of letters, digits and _, given once, and all of "

@@ -35,8 +35,4 @@ void metric_begin(const struct nds_app *app);
 
 void metric_free_all(struct nds_metric *metrics);
 
-/* 1 when a name may stand in /metrics; when a label's may. */
-int metric_name_valid(const char *name);
-int metric_label_valid(const char *name);
-
 #endif

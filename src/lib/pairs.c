@@ -6,8 +6,8 @@
  */
 #include <string.h>
 
+#include "base/text.h"
 #include "lib/request.h"
-#include "lib/text.h"
 
 /* Decode a piece of a query behind what is used, with a NUL. Returns 0, or -1
  * when it holds a NUL or is not UTF-8. What is no escape stands for itself. */

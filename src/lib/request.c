@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "base/text.h"
 #include "lib/call.h"
-#include "lib/text.h"
 #include "lib/trace.h"
 
 #define BODY_FIRST_BYTES 65536 /* asked for at once; beyond, it doubles */

@@ -12,9 +12,9 @@
 
 #include "lib/buffer.h"
 #include "lib/conn.h"
-#include "lib/ident.h"
 #include "lib/nds.h"
 #include "lib/route.h"
+#include "proto/ident.h"
 
 /* Names and values in the order they came, each ended by a NUL. */
 struct request_pairs {

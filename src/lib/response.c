@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lib/text.h"
+#include "base/text.h"
 
 /* Status, length, id and Connection beside the handler's fields. */
 #define HEAD_OWN_BYTES 512

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/text.h"
+#include "base/text.h"
 
 /* The first bits of every router. */
 enum { GET_BIT = 1u << 0, HEAD_BIT = 1u << 1, OPTIONS_BIT = 1u << 2 };

@@ -8,7 +8,7 @@
 #define LIB_SERVE_H
 
 #include "base/error.h"
-#include "lib/place.h"
+#include "helper/place.h"
 #include "lib/rescue.h"
 #include "proto/board.h"
 #include "proto/settings.h"

@@ -8,8 +8,8 @@
 #ifndef LIB_TRACE_H
 #define LIB_TRACE_H
 
-#include "lib/ident.h"
 #include "proto/board.h"
+#include "proto/ident.h"
 #include "proto/settings.h"
 
 struct access;

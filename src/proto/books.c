@@ -170,3 +170,24 @@ books_add(_Atomic uint64_t *value, double by)
 	    bits_of(number_of(old) + by)))
 		;
 }
+
+static int
+is_word(const char *text)
+{
+	return text[strspn(text, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == '\0' &&
+	    *text != '\0' && (*text < '0' || *text > '9');
+}
+
+int
+books_name_valid(const char *name)
+{
+	return is_word(name) && strlen(name) < BOOKS_NAME_BYTES;
+}
+
+int
+books_label_valid(const char *name)
+{
+	return is_word(name) && strncmp(name, "__", 2) != 0 &&
+	    strcmp(name, "le") != 0 && strcmp(name, "quantile") != 0;
+}

@@ -92,4 +92,8 @@ double books_value(const _Atomic uint64_t *value);
 void books_set(_Atomic uint64_t *value, double number);
 void books_add(_Atomic uint64_t *value, double by);
 
+/* 1 when a name may stand in /metrics; when a label's may. */
+int books_name_valid(const char *name);
+int books_label_valid(const char *name);
+
 #endif

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Which directory may include which: base <- proto <- {lib, ndsd, ndsctl}; the
-# stock application and the examples stand on nds.h alone, as any user's
-# program would; libfcgi is known to one file.
+# Which directory may include which: base <- proto <- {ndsd, ndsctl, observer,
+# helper <- lib}; the stock application and the examples stand on nds.h alone,
+# as any user's program would; libfcgi is known to one file.
 
 . "${srcdir:-.}/tests/lint/tap.sh" || exit 99
 
@@ -18,7 +18,7 @@ includes() {
 
 # Quoted headers, and ours in angle brackets.
 ours() {
-	includes "$1" | grep -E ':("|<(base|proto|lib|ndsd|ndsctl|responder|nds)[/.])'
+	includes "$1" | grep -E ':("|<(base|proto|helper|lib|ndsd|ndsctl|responder|nds)[/.])'
 }
 
 # only DIR PREFIX...: DIR includes nothing of ours but from these directories.
@@ -53,7 +53,7 @@ libfcgi() {
 unknown() {
 	for dir in src/*/; do
 		case $dir in
-		src/base/ | src/proto/ | src/lib/ | src/ndsd/) ;;
+		src/base/ | src/proto/ | src/helper/ | src/lib/ | src/ndsd/) ;;
 		src/ndsctl/ | src/prove/ | src/responder/ | src/observer/) ;;
 		*) echo "$dir is not in $0" ;;
 		esac
@@ -62,7 +62,8 @@ unknown() {
 
 judge "base uses base alone" only src/base base
 judge "proto uses base and proto" only src/proto base proto
-judge "lib uses base, proto and lib" only src/lib base proto lib
+judge "helper uses base, proto and helper" only src/helper base proto helper
+judge "lib uses base, proto, helper and lib" only src/lib base proto helper lib
 judge "ndsd uses base, proto and ndsd" only src/ndsd base proto ndsd
 judge "ndsctl uses base, proto and ndsctl" only src/ndsctl base proto ndsctl
 judge "observer uses base, proto and observer" only src/observer base proto observer

@@ -100,7 +100,7 @@ spoken() {
 	sed 's/nds_[a-z]*[.(][0-9]//g' README.md docs/*.md >"$text"
 	grep -oE 'APP_[A-Z_]*[A-Z]' "$text" | sed 's|$| man/nds-settings.5|'
 	grep -oE 'nds_[a-z_]+[a-z]' "$text" |
-	    sed -E 's/(_duration_seconds)_bucket$/\1/; s|$| src/lib|'
+	    sed -E 's/(_duration_seconds)_bucket$/\1/; s|$| src|'
 	grep -oE 'ndsctl (-d [A-Za-z/_$"]+ )?[a-z]+' "$text" |
 	    sed -E 's/.* /Cm /; s|$| man/ndsctl.1|'
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The circuit breaker: when it opens, who tries, and what a death leaves. */
-#include "lib/breaker.h"
+#include "proto/breaker.h"
 
 #include <check.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Token buckets: exact by a fake clock, with many clients and many workers. */
-#include "lib/bucket.h"
+#include "proto/bucket.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Request ids and traces: what is taken over, and what is made instead. */
-#include "lib/ident.h"
+#include "proto/ident.h"
 
 #include <check.h>
 #include <stdlib.h>

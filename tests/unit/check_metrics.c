@@ -11,10 +11,10 @@
 
 #include "base/log.h"
 #include "base/usage.h"
+#include "helper/exposition.h"
+#include "helper/ledger.h"
 #include "lib/access.h"
 #include "lib/app.h"
-#include "lib/exposition.h"
-#include "lib/ledger.h"
 #include "lib/metric.h"
 #include "proto/tally.h"
 

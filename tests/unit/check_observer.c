@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "helper/history.h"
+#include "helper/status_page.h"
 #include "lib/crash.h"
-#include "lib/history.h"
-#include "lib/status_page.h"
 #include "observer/crash.h"
 #include "observer/slow.h"
 #include "observer/stack.h"

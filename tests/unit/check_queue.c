@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/delay.h"
-#include "lib/shed.h"
+#include "helper/delay.h"
+#include "helper/shed.h"
 #include "proto/queue_age.h"
 
 #define SAMPLE_MS 10

@@ -13,11 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/breaker.h"
-#include "lib/bucket.h"
 #include "lib/cache_store.h"
 #include "lib/retry.h"
 #include "proto/board.h"
+#include "proto/breaker.h"
+#include "proto/bucket.h"
 #include "proto/bulkhead.h"
 
 #define AREA_BYTES (64 << 10)
