@@ -369,9 +369,11 @@ has_to_end(struct shed *s)
 {
 	int stops = atomic_load(&s->role.pool->stopping) != 0;
 
-	return role_told_to_end() ||
-	    (s->orphaned && place_is_over(&s->place, 0,
-		stops ? s->settings->drain_max_ms : -1));
+	if (role_told_to_end())
+		return 1;
+	return s->orphaned && place_is_over(&s->place, 0,
+	    stops ? s->settings->drain_max_ms : -1) &&
+	    (s->place.shared || s->sight.head_ms < 0);
 }
 
 /* ---- loop ---------------------------------------------------------------- */

@@ -148,6 +148,7 @@ child(const struct checks *c, const struct run *run, int out)
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sig_reset();
+	signal(SIGPIPE, SIG_IGN); /* nobody may read what a check says */
 	close(c->control_fd);
 	board_unmap(c->pool);
 	verdict.failed = run->check->check(verdict.message,

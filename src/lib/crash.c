@@ -79,7 +79,8 @@ on_fault(int sig, siginfo_t *info, void *context)
 		atomic_store(&crash->pid, (int32_t)getpid());
 		stack_note(crash, stack, room);
 	}
-	if (info->si_code <= 0 || sig == SIGSYS)
+	/* the others come again by themselves */
+	if (info->si_code <= 0 || sig == SIGSYS || sig == SIGTRAP)
 		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), sig);
 }
 
@@ -87,7 +88,7 @@ void
 crash_watch(struct slot *slot)
 {
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
-	    SIGSYS};
+	    SIGSYS, SIGTRAP};
 	const stack_t stack = {.ss_sp = alternate,
 	    .ss_size = sizeof(alternate)};
 	struct sigaction old, action = {.sa_sigaction = on_fault,

@@ -153,7 +153,8 @@ put_set(struct span_record *r, const struct span_record *set)
 		return;
 	if (r->count > 0)
 		put(r, ",");
-	log_line_put(&r->line, set->line.text, set->line.used);
+	if (log_line_put(&r->line, set->line.text, set->line.used) < 0)
+		r->line.used = before; /* no comma with nothing behind it */
 	settle(r, before, ATTRIBUTES_END);
 }
 

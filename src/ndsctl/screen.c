@@ -44,6 +44,7 @@ screen_open(void)
 	sigaction(SIGWINCH, &action, NULL);
 	raw = before;
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	raw.c_cc[VSUSP] = _POSIX_VDISABLE; /* the shell would get it as it is */
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	fputs(BEGIN, stdout);
 	return 0;

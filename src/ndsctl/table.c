@@ -59,21 +59,20 @@ put_state(FILE *out, const char *state, int width, int colours)
 	    *colour == '\0' ? "" : "\033[0m");
 }
 
-/* "42s", "3m 05s", "2h 07m", "9d 04h". */
-static const char *
-age(int64_t s, char text[CELL])
+const char *
+table_age(int64_t s, char text[TABLE_AGE])
 {
 	if (s < 60)
-		snprintf(text, CELL, "%" PRId64 "s", s);
+		snprintf(text, TABLE_AGE, "%" PRId64 "s", s);
 	else if (s < 3600)
-		snprintf(text, CELL, "%" PRId64 "m %02" PRId64 "s", s / 60,
+		snprintf(text, TABLE_AGE, "%" PRId64 "m %02" PRId64 "s", s / 60,
 		    s % 60);
 	else if (s < 86400)
-		snprintf(text, CELL, "%" PRId64 "h %02" PRId64 "m", s / 3600,
-		    s / 60 % 60);
+		snprintf(text, TABLE_AGE, "%" PRId64 "h %02" PRId64 "m",
+		    s / 3600, s / 60 % 60);
 	else
-		snprintf(text, CELL, "%" PRId64 "d %02" PRId64 "h", s / 86400,
-		    s / 3600 % 24);
+		snprintf(text, TABLE_AGE, "%" PRId64 "d %02" PRId64 "h",
+		    s / 86400, s / 3600 % 24);
 	return text;
 }
 
@@ -110,7 +109,7 @@ print_head(const json_t *status, int colours, FILE *out)
 	    number(status, "generation"), number(status, "pid"));
 	fprintf(out, "supervisor: pid %" PRId64 ", up %s, %" PRId64
 	    " restarts, %" PRId64 " upgrades\n", number(supervisor, "pid"),
-	    age(number(supervisor, "uptime_s"), text),
+	    table_age(number(supervisor, "uptime_s"), text),
 	    number(supervisor, "restarts"), number(supervisor, "upgrades"));
 	print_pool(status, out);
 	fprintf(out, "queue: %" PRId64 " waiting, the oldest for %" PRId64

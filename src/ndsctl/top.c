@@ -12,6 +12,7 @@
 
 #include "ndsctl/requests.h"
 #include "ndsctl/screen.h"
+#include "ndsctl/table.h"
 #include "ndsctl/term.h"
 #include "proto/exit.h"
 
@@ -116,13 +117,13 @@ static void
 put_head(FILE *out, const struct top *top, const json_t *d)
 {
 	const json_t *s = json_object_get(d, "status");
-	char text[64], version[64], when[64], up[REQUESTS_TIME];
+	char text[64], version[64], when[64], up[TABLE_AGE];
 
 	fprintf(out, "ndsd %s %s%s%s, generation %" PRId64 ", pid %" PRId64
 	    ", up %s, %s\n", word(s, "version", version),
 	    top->colours ? "\033[1m" : "", word(s, "state", text),
 	    top->colours ? "\033[0m" : "", number(s, "generation"),
-	    number(s, "pid"), requests_time(number(s, "uptime_s") * 1000, up),
+	    number(s, "pid"), table_age(number(s, "uptime_s"), up),
 	    word(d, "time", when));
 }
 
@@ -136,12 +137,13 @@ put_rates(FILE *out, const json_t *d)
 	char p50[REQUESTS_TIME + 2], p99[REQUESTS_TIME + 2];
 	char wait[REQUESTS_TIME];
 	struct recent r;
+	double rate;
 
 	recent_take(&r, history);
-	fprintf(out, "requests %" PRId64 "/s, errors %" PRId64 ", refused %"
-	    PRId64 " in %" PRId64 " s; p50 %s, p99 %s\n",
-	    r.seconds == 0 ? 0 : r.requests / r.seconds, r.errors, r.shed,
-	    r.seconds, percentile(&r, edges, 50, p50),
+	rate = r.seconds == 0 ? 0 : (double)r.requests / (double)r.seconds;
+	fprintf(out, "requests %.*f/s, errors %" PRId64 ", refused %" PRId64
+	    " in %" PRId64 " s; p50 %s, p99 %s\n", rate > 0 && rate < 10, rate,
+	    r.errors, r.shed, r.seconds, percentile(&r, edges, 50, p50),
 	    percentile(&r, edges, 99, p99));
 	fprintf(out, "queue %" PRId64 " waiting, the oldest for %s\n",
 	    number(queue, "length"),

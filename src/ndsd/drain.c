@@ -92,8 +92,9 @@ static int
 step_front(struct drain *d, const struct settings *s,
     const struct drain_seen *seen, int64_t now_ms)
 {
-	if (!seen->front_running) {
-		d->phase = DRAIN_STOP_QUEUE;
+	if (!seen->front_running ||
+	    now_ms >= drain_deadline_ms(d, s) - DRAIN_RESERVE_MS) {
+		d->phase = DRAIN_STOP_QUEUE; /* one that is held is left */
 		if (seen->knows_traffic)
 			return DRAIN_CLOSE_DOOR |
 			    step_queue(d, s, seen, now_ms);
@@ -119,11 +120,11 @@ static int
 step_workers(struct drain *d, const struct settings *s,
     const struct drain_seen *seen, int64_t now_ms)
 {
-	if (seen->processes == 0 || now_ms >= leave_ms(d, s)) {
+	if (seen->processes == 0 || now_ms >= leave_ms(d, s))
 		d->phase = DRAIN_STOPPED;
-		return 0;
-	}
-	if (now_ms < drain_deadline_ms(d, s) - DRAIN_RESERVE_MS)
+	/* also when we come late and nobody was killed so far */
+	if (seen->processes == 0 ||
+	    now_ms < drain_deadline_ms(d, s) - DRAIN_RESERVE_MS)
 		return 0;
 	return DRAIN_KILL_ALL;
 }

@@ -176,6 +176,28 @@ checks_known(const struct supervisor *sup)
 	return 1;
 }
 
+/* Those who served until now do so until we can; but once they are gone, who
+ * comes shall wait for us. */
+static int
+place_is_free(struct supervisor *sup, int64_t now_ms)
+{
+	if (sup->state->pool.was_ready && checks_known(sup))
+		return 1;
+	if (now_ms < sup->answered_ms)
+		return 0;
+	sup->answered_ms = now_ms + ORPHANS_EVERY_MS;
+	return !listen_is_answered(&sup->state->settings, LISTEN_APP);
+}
+
+static void
+orphans_tell(struct supervisor *sup, int64_t now_ms)
+{
+	int left = orphans_end(sup->state->settings.runtime_dir,
+	    &sup->state->pool, now_ms >= sup->orphans_last_ms);
+
+	sup->orphans_ms = left > 0 ? now_ms + ORPHANS_EVERY_MS : 0;
+}
+
 void
 duties_show(struct supervisor *sup, int64_t now_ms)
 {
@@ -184,17 +206,19 @@ duties_show(struct supervisor *sup, int64_t now_ms)
 	int count;
 
 	if (sup->orphans_ms != 0 && now_ms >= sup->orphans_ms)
-		sup->orphans_ms = orphans_end(state->settings.runtime_dir,
-		    &state->pool) > 0 ? now_ms + ORPHANS_EVERY_MS : 0;
-	if (sup->shown || !state->pool.was_ready || !checks_known(sup) ||
-	    state->drain.phase > DRAIN_DRAINED)
+		orphans_tell(sup, now_ms);
+	if (sup->shown || state->drain.phase > DRAIN_DRAINED ||
+	    !place_is_free(sup, now_ms))
 		return;
 	count = listen_show(&state->settings, state->made, &err);
 	sup->shown = count >= 0;
-	if (count > 0)
+	if (sup->shown) {
 		sup->orphans_ms = now_ms + ORPHANS_EVERY_MS;
+		sup->orphans_last_ms = now_ms +
+		    state->settings.start_timeout_ms;
+	}
 	if (count > 0)
-		log_info("ready in the place of those who served until now");
+		log_info("in the place of those who served until now");
 	else if (count < 0 && !sup->unshown)
 		log_errorx("%s: we cannot be reached, trying again", err.text);
 	sup->unshown = count < 0;

@@ -57,6 +57,7 @@ half_undo(struct supervisor *sup)
 	state->program_libnds = state->libnds_before;
 	state->roll_token[0] = '\0';
 	program_back(sup);
+	sup->board->behind = 1;
 	state->roll_open = STATE_ROLL_SETTLED;
 }
 
@@ -152,6 +153,24 @@ roll_begin(struct supervisor *sup, const struct settings *fresh,
 	state->roll_open = STATE_ROLL_OPEN;
 }
 
+/* Settings and program of a reload.  Returns the program, or -1. */
+static int
+fresh_read(const struct supervisor *sup, struct settings *fresh,
+    struct nds_error *err)
+{
+	const struct settings *now = &sup->state->settings;
+
+	if (settings_load(fresh, sup->options->file, environ, err) < 0 ||
+	    front_config_find(sup->options->front_lighttpd, fresh, err) < 0)
+		return -1;
+	if (!sup->options->front_lighttpd) /* nobody asks for it */
+		memcpy(fresh->front_config, now->front_config,
+		    sizeof(fresh->front_config));
+	if (check_fixed(now, fresh, err) < 0)
+		return -1;
+	return program_open(sup, err);
+}
+
 int
 generation_reload(struct supervisor *sup, const char *token,
     struct nds_error *err)
@@ -162,17 +181,11 @@ generation_reload(struct supervisor *sup, const char *token,
 
 	if (state->drain.phase > DRAIN_DRAINED)
 		return error_set(err, "the service is stopping");
-	if (settings_load(&fresh, sup->options->file, environ, err) < 0 ||
-	    front_config_find(sup->options->front_lighttpd, &fresh, err) < 0)
+	program_fd = fresh_read(sup, &fresh, err);
+	if (program_fd < 0) {
+		sup->board->behind = 1;
 		return -1;
-	if (!sup->options->front_lighttpd) /* nobody asks for it */
-		memcpy(fresh.front_config, state->settings.front_config,
-		    sizeof(fresh.front_config));
-	if (check_fixed(&state->settings, &fresh, err) < 0)
-		return -1;
-	program_fd = program_open(sup, err);
-	if (program_fd < 0)
-		return -1;
+	}
 	if (state->roll_open != STATE_ROLL_SETTLED) {
 		close(program_fd);
 		return error_set(err, "a reload is under way");

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -26,6 +27,7 @@
 #define KEEPER_YOUNG_MS 5000
 #define KEEPER_PATIENCE_S 2 /* with a supervisor that does not read */
 #define KEEPER_HEED_MS 5000 /* or that acts upon no signal */
+#define KEEPER_HEED_DOUBLED 4 /* times at most */
 #define KEEPER_RETRY_FIRST_MS 100
 #define KEEPER_RETRY_MAX_MS 1000
 
@@ -179,19 +181,39 @@ heed_due(const struct keeper *k)
 	return k->pid > 0 && k->pending != 0 && !k->deaf && !k->done;
 }
 
+/* Each that was killed for it gives the next one twice as long: the machine
+ * may be slow. */
+static void
+heed_begin(struct keeper *k)
+{
+	k->heed_ms = clock_ms() + (KEEPER_HEED_MS << k->unheeding);
+}
+
 /* Nobody could stop a service whose supervisor is stopped or stuck. */
 static void
 signals_heeded(struct keeper *k)
 {
-	if (heed_due(k) && clock_ms() >= k->heed_ms)
-		give_up(k, "acts upon no signal");
+	if (!heed_due(k) || clock_ms() < k->heed_ms)
+		return;
+	if (k->unheeding < KEEPER_HEED_DOUBLED)
+		k->unheeding++;
+	give_up(k, "acts upon no signal");
+}
+
+static void
+signal_took(struct keeper *k, int sig, int serial)
+{
+	if (serial == k->serial[sig])
+		k->pending &= ~(1ull << sig);
+	k->unheeding = 0;
+	heed_begin(k);
 }
 
 /* What the last supervisor took to its grave the next one shall hear. */
 static void
 signals_pass_again(struct keeper *k)
 {
-	k->heed_ms = clock_ms() + KEEPER_HEED_MS;
+	heed_begin(k);
 	for (int sig = 1; sig < 64; sig++)
 		if (k->pending & 1ull << sig)
 			signal_pass(k, sig);
@@ -272,8 +294,10 @@ upgrade(struct keeper *k)
 	char number[16];
 	int table_fd;
 
-	kill(k->pid, SIGKILL);
-	waitpid(k->pid, NULL, 0);
+	if (k->pid > 0) {
+		kill(k->pid, SIGKILL);
+		waitpid(k->pid, NULL, 0);
+	}
 	close(k->store_fd);
 	k->store_fd = -1;
 	k->pid = 0;
@@ -339,10 +363,8 @@ read_store(struct keeper *k)
 			close(fd);
 		if (m.type == STORE_DROP)
 			keeper_drop(k, m.name);
-		if (m.type == STORE_TOOK && m.value > 0 && m.value < 64) {
-			k->pending &= ~(1ull << m.value);
-			k->heed_ms = clock_ms() + KEEPER_HEED_MS;
-		}
+		if (m.type == STORE_TOOK && m.value > 0 && m.value < 64)
+			signal_took(k, m.value, m.status);
 		if (m.type == STORE_UPGRADE) {
 			upgrade(k);
 			return;
@@ -363,6 +385,7 @@ reap(struct keeper *k)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == k->pid) {
+			k->pid = 0;
 			read_store(k); /* its last words */
 			supervisor_died(k, status);
 		} else {
@@ -384,7 +407,7 @@ read_signals(struct keeper *k)
 			continue;
 		}
 		if (k->pending == 0)
-			k->heed_ms = clock_ms() + KEEPER_HEED_MS;
+			heed_begin(k);
 		k->pending |= 1ull << info.ssi_signo;
 		k->serial[info.ssi_signo] = ++k->serials;
 		signal_pass(k, (int)info.ssi_signo);
@@ -415,7 +438,7 @@ keeper_turn(struct keeper *k)
 	if (k->pid == 0)
 		wait = clock_left(k->retry_ms, KEEPER_RETRY_MAX_MS);
 	else if (heed_due(k))
-		wait = clock_left(k->heed_ms, KEEPER_HEED_MS);
+		wait = clock_left(k->heed_ms, INT_MAX);
 	poll(fds, 2, wait);
 	read_signals(k);
 	read_store(k);
@@ -455,6 +478,7 @@ keeper_run(struct keeper *k, char **argv)
 		log_error("cannot become the main process (is /proc mounted?)");
 		return EXIT_REFUSED;
 	}
+	prctl(PR_SET_NAME, "ndsd"); /* as which others find it */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	while (!k->done || k->pid != 0)
 		keeper_turn(k);

@@ -23,6 +23,7 @@ struct keeper {
 	long long started_ms, retry_ms;
 	unsigned long long pending; /* signals not yet acted upon, by bit */
 	long long heed_ms;	    /* to one of them by then */
+	int unheeding;		    /* supervisors killed for that in a row */
 	int serial[64]; /* of the last signal of each number */
 	int serials;
 	int status;	     /* exit status, once the supervisor said so */

@@ -183,12 +183,14 @@ check_place(const char *path, struct nds_error *err)
 	    path);
 }
 
-/* Whoever is answered there shall be until somebody else can do it. */
-static int
-is_answered(const char *path)
+int
+listen_is_answered(const struct settings *s, int which)
 {
-	int fd = sock_connect(path, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	char path[PATH_MAX];
+	int fd;
 
+	listen_socket_path(s, which, path);
+	fd = sock_connect(path, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0 || (errno != ECONNREFUSED && errno != ENOENT);
@@ -207,7 +209,8 @@ listen_at(const struct settings *s, int which, const struct owner *o,
 	listen_socket_path(s, which, path);
 	if (check_place(path, err) < 0)
 		return -1;
-	l->hidden[which] = !ours && is_answered(path);
+	/* whoever is answered there shall be until we can do it */
+	l->hidden[which] = !ours && listen_is_answered(s, which);
 	if (l->hidden[which])
 		listen_path(s, hidden_names[which], path);
 	fd = sock_listen(path, ours ? 0600 : LISTEN_MODE,

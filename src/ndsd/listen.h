@@ -44,6 +44,9 @@ int listen_prepare(const struct settings *s, struct listeners *l,
 /* Become APP_USER, for good, when root and when it is set. Returns 0 or -1. */
 int listen_drop_privileges(const struct settings *s, struct nds_error *err);
 
+/* 1 when somebody listens on the socket that stands at its path. */
+int listen_is_answered(const struct settings *s, int which);
+
 /* Put what still has another name into its place.  Returns how many there were,
  * or -1 with err. */
 int listen_show(const struct settings *s, const struct listen_made *made,

@@ -151,7 +151,8 @@ logs_collect(struct logs *logs, struct slot *slot, struct tail *tail)
 		if (n == 0)
 			return;
 		keep(logs, logs->text + logs->end, n);
-		tail_add(tail, logs->text + logs->end, n);
+		if (tail != NULL)
+			tail_add(tail, logs->text + logs->end, n);
 		logs->end += n;
 	}
 }

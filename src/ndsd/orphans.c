@@ -88,34 +88,41 @@ read_line(pid_t pid, const char *name, char text[512])
 	return result;
 }
 
-/* Of another container there may be workers of the same directory, by name. */
-static int
-is_child_of_ndsd(pid_t leader)
+/* Returns 0 when it cannot be told. */
+static pid_t
+parent_of(pid_t pid)
 {
 	char text[512];
 	const char *behind;
 	int parent;
 
-	if (read_line(leader, "stat", text) < 0 ||
+	if (read_line(pid, "stat", text) < 0 ||
 	    (behind = strrchr(text, ')')) == NULL ||
 	    sscanf(behind, ") %*c %d", &parent) != 1)
-		return 1; /* who knows */
-	return read_line(parent, "comm", text) == 0 &&
-	    strncmp(text, "ndsd", 4) == 0;
+		return 0;
+	return parent;
 }
 
-/* A worker and its children are a process group. */
+/* Not one that descends from the pool, whatever group it has made itself, nor
+ * from another container's ndsd, which may have a directory of that name. */
 static int
 is_orphan(pid_t pid, const struct pool *pool)
 {
-	pid_t leader = getpgid(pid);
+	char name[512];
 
-	return leader > 0 && !is_of_pool(leader, pool) &&
-	    !is_child_of_ndsd(leader);
+	for (; pid > 0; pid = parent_of(pid)) {
+		if (is_of_pool(getpgid(pid), pool) ||
+		    read_line(pid, "comm", name) < 0 ||
+		    strncmp(name, "ndsd", 4) == 0)
+			return 0;
+		if (pid == 1)
+			return 1;
+	}
+	return 0; /* who knows */
 }
 
 int
-orphans_end(const char *runtime_dir, const struct pool *pool)
+orphans_end(const char *runtime_dir, const struct pool *pool, int last)
 {
 	DIR *all = opendir("/proc");
 	struct dirent *entry;
@@ -128,7 +135,7 @@ orphans_end(const char *runtime_dir, const struct pool *pool)
 		if (pid <= 0 || (inode = listener_of(pid)) == 0 ||
 		    !is_worker_at(pid, runtime_dir) || !is_orphan(pid, pool))
 			continue;
-		if (queue_length_of(inode) > 0) {
+		if (!last && queue_length_of(inode) != 0) {
 			left++;
 			continue;
 		}

@@ -168,6 +168,14 @@ death_text(int status, char how[48])
 
 /* ---- orders from the worker --------------------------------------------- */
 
+/* What its program has said matters when a reload of it fails. */
+void
+slot_collect(struct slot_process *s)
+{
+	logs_collect(&s->sup->logs, s->map,
+	    s->sup->state->roll_open ? &s->process.tail : NULL);
+}
+
 /* The guardian has logged it and starts the next worker, which does not know
  * what the dead one had been told. */
 static void
@@ -175,7 +183,7 @@ slot_worker_died(struct slot_process *s, int status)
 {
 	char how[48];
 
-	logs_collect(&s->sup->logs, s->map, &s->process.tail);
+	slot_collect(s);
 	generation_blame(s->sup, s, death_text(status, how));
 	pool_worker_died(&s->sup->state->pool, s->number, clock_ms());
 	atomic_fetch_add(&s->sup->board->workers_died, 1);
@@ -208,7 +216,7 @@ slot_order(struct slot_process *s, const struct order *order)
 		supervisor_step(s->sup);
 		break;
 	case ORDER_POKE:
-		logs_collect(&s->sup->logs, s->map, &s->process.tail);
+		slot_collect(s);
 		break;
 	default:
 		break;
@@ -295,6 +303,7 @@ fail:
 	log_errorx("worker %u: %s", s->number, err.text);
 	snprintf(s->sup->state->roll_reason,
 	    sizeof(s->sup->state->roll_reason), "%.399s", err.text);
+	s->sup->state->roll_said[0] = '\0';
 	return 0;
 }
 
@@ -416,7 +425,7 @@ slot_dead(struct slot_process *s, int status)
 	char how[48];
 
 	if (s->map != NULL) {
-		logs_collect(&s->sup->logs, s->map, &s->process.tail);
+		slot_collect(s);
 		if (outlived_by_worker(s))
 			return;
 	}

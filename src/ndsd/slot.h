@@ -44,6 +44,9 @@ void slot_dead(struct slot_process *s, int status);
 #define SLOT_FOREIGN_READY_MS 500
 void slot_check_foreign(struct slot_process *s, int64_t now_ms);
 
+/* Take over what it has logged since; its slot must be mapped. */
+void slot_collect(struct slot_process *s);
+
 /* 1 while it serves a request; how long it does, in ms (0 when idle). */
 int slot_busy(const struct slot_process *s);
 int64_t slot_request_ms(const struct slot_process *s, int64_t now_ms);

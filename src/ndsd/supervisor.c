@@ -86,8 +86,8 @@ publish(struct supervisor *sup, int64_t now_ms)
 		    (state->settings.drain_ready == DRAIN_READY_FAIL ||
 			state->drain.phase > DRAIN_DRAINED)
 		? 1
-		: sup->lost ? BOARD_UNREACHABLE
-			    : 0);
+		: sup->lost || sup->unshown ? BOARD_UNREACHABLE
+					    : 0);
 	atomic_store(&b->stopping,
 	    (uint32_t)(state->drain.phase > DRAIN_DRAINED));
 	if (state->pool.was_ready && !atomic_exchange(&b->started, 1))
@@ -162,7 +162,6 @@ supervisor_reload(struct supervisor *sup, const char *token,
 	announce_reload(sup, clock_ms());
 	if (generation_reload(sup, token, err) < 0) {
 		atomic_fetch_add(&sup->board->event[EVENT_RELOAD_REFUSED], 1);
-		sup->board->behind = 1;
 		return -1;
 	}
 	supervisor_step(sup);
@@ -292,8 +291,8 @@ store_ready(void *arg, uint32_t events)
 			supervisor_step(sup);
 		} else if (m.type == STORE_SIGNAL) {
 			if (m.status > sup->state->signal_serial) {
-				sup->state->signal_serial = m.status;
 				obey_signal(sup, m.value);
+				sup->state->signal_serial = m.status;
 			}
 			m.type = STORE_TOOK;
 			store_send(sup->store_fd, &m, -1);
@@ -401,8 +400,7 @@ tick(struct supervisor *sup, int64_t now_ms)
 	for (uint32_t i = 0; i < sup->state->slots; i++) {
 		slot_check_foreign(&sup->slot[i], now_ms);
 		if (sup->slot[i].map != NULL)
-			logs_collect(&sup->logs, sup->slot[i].map,
-			    &sup->slot[i].process.tail);
+			slot_collect(&sup->slot[i]);
 	}
 	duties_sweep(sup);
 	atomic_store(&sup->board->stuck, kill_overdue(sup, now_ms));

@@ -67,7 +67,9 @@ struct supervisor {
 	uint64_t observer_turns; /* … as seen at the last tick */
 	int64_t recycle_ms;	 /* next look for worn workers */
 	int shown;   /* 1: all that we have made is in its place */
+	int64_t answered_ms; /* next look whether others still are */
 	int64_t orphans_ms; /* next look for who does not see that; 0 = none */
+	int64_t orphans_last_ms; /* they are told by then, come what may */
 	int unshown; /* 1: could not be put there, and it was told */
 	int lost;    /* 1: the place of a socket is, and it was told */
 	int front_killed;	 /* it did not end in time */

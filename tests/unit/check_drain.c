@@ -210,8 +210,30 @@ START_TEST(a_process_that_does_not_die_is_left)
 	ck_assert_uint_eq(drain.phase, DRAIN_STOP_WORKERS);
 	seen.processes = 1;
 	ck_assert_int_eq(pass(400, 0), DRAIN_KILL_ALL);
-	ck_assert_int_eq(pass(100, 0), 0);
+	ck_assert_int_eq(pass(100, 0), DRAIN_KILL_ALL);
 	ck_assert_uint_eq(drain.phase, DRAIN_STOPPED);
+}
+END_TEST
+
+START_TEST(who_comes_late_kills_before_it_leaves)
+{
+	drain_stop(&drain, 0, 1, now);
+	pass(20000, 1);
+	ck_assert_uint_eq(drain.phase, DRAIN_STOP_WORKERS);
+	seen.processes = 1;
+	ck_assert_int_eq(pass(60000, 0), DRAIN_KILL_ALL);
+	ck_assert_uint_eq(drain.phase, DRAIN_STOPPED);
+}
+END_TEST
+
+START_TEST(a_front_that_does_not_die_is_left)
+{
+	seen.front_running = 1;
+	drain_stop(&drain, 0, 1, now);
+	ck_assert_int_eq(pass(28100, 1) & DRAIN_KILL_FRONT, DRAIN_KILL_FRONT);
+	ck_assert_uint_eq(drain.phase, DRAIN_STOP_FRONT);
+	pass(1000, 1);
+	ck_assert_uint_eq(drain.phase, DRAIN_STOP_WORKERS);
 }
 END_TEST
 
@@ -239,6 +261,8 @@ main(void)
 	tcase_add_test(cases, a_finished_drain_is_not_done_twice);
 	tcase_add_test(cases, one_budget_spans_the_whole_stop);
 	tcase_add_test(cases, a_process_that_does_not_die_is_left);
+	tcase_add_test(cases, who_comes_late_kills_before_it_leaves);
+	tcase_add_test(cases, a_front_that_does_not_die_is_left);
 	suite_add_tcase(suite, cases);
 	srunner_run_all(runner, CK_ENV);
 	srunner_free(runner);
