@@ -13,13 +13,10 @@
 #define PROCESS_FILE "control/front.process"
 #define TEXT_BYTES 4096
 
-/* What scripts/front-settings asks for.  The last two are not in the table of
- * settings: they are the front's own. */
+/* What scripts/front-settings asks for. */
 static const char *const keys[] = {"APP_BIND_ADDRESS", "APP_REQUEST_TIMEOUT",
     "APP_QUEUE_TIMEOUT", "APP_SHUTDOWN_TIMEOUT", "APP_DRAIN_MAX",
-    "APP_MAX_BODY"};
-static const char *const own_keys[] = {"APP_FRONT_MAX_BODY",
-    "APP_FRONT_ALLOW"};
+    "APP_MAX_BODY", "APP_FRONT_MAX_BODY", "APP_FRONT_ALLOW"};
 
 /* ---- files --------------------------------------------------------------- */
 
@@ -115,9 +112,6 @@ settings_text(const struct settings *s, char text[TEXT_BYTES])
 				used += line_write(text + used,
 				    TEXT_BYTES - used, row->key,
 				    settings_show(s, row, value));
-	for (size_t i = 0; i < sizeof(own_keys) / sizeof(own_keys[0]); i++)
-		used += line_write(text + used, TEXT_BYTES - used, own_keys[i],
-		    getenv(own_keys[i]) != NULL ? getenv(own_keys[i]) : "");
 }
 
 int

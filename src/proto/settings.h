@@ -37,6 +37,8 @@ struct settings {
 	char user[SETTINGS_TEXT_MAX];	      /* "" = stay who we are */
 	char socket_group[SETTINGS_TEXT_MAX]; /* "" = our own */
 	char front_config[SETTINGS_TEXT_MAX]; /* "" = the installed one */
+	char front_allow[SETTINGS_LIST_MAX];  /* "" = the default */
+	int64_t front_max_body_bytes;	      /* 0 = max_body_bytes */
 	char trusted_proxies[SETTINGS_LIST_MAX]; /* "" = none */
 	char client_header[SETTINGS_TEXT_MAX];
 	char rate_limit[SETTINGS_TEXT_MAX];	/* see base/rate.h */

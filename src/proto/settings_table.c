@@ -105,6 +105,11 @@ const struct settings_row settings_table[] = {
 	    "group that may connect to the sockets; empty: our own"),
 	TEXT("APP_FRONT_CONFIG", front_config, "",
 	    "lighttpd.conf of --front=lighttpd; empty: the installed one"),
+	NUMBER("APP_FRONT_MAX_BODY", SETTINGS_BYTES, front_max_body_bytes, 0,
+	    64 * GIGABYTE, "0",
+	    "what the front lets through; 0: as APP_MAX_BODY"),
+	TEXT("APP_FRONT_ALLOW", front_allow, "127.0.0.0/8 ::1",
+	    "networks to which the front shows /metrics and /status"),
 	{.key = NULL}};
 
 _Static_assert(sizeof(settings_table) / sizeof(settings_table[0]) <=

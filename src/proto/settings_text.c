@@ -107,6 +107,8 @@ static const struct text_rule {
 	{AT(rate_limit_key), check_key, "address, or header:NAME"},
 	{AT(trusted_proxies), check_ranges, "up to 64 addresses or "
 	    "address/bits with commas between"},
+	{AT(front_allow), check_ranges, "up to 64 addresses or address/bits "
+	    "with blanks between"},
 	{AT(trace), check_share, "off, or 0% to 100%, written like 1% or "
 	    "0.05%"},
 	{AT(trace_endpoint), check_url, "http://... or https://..., at most "

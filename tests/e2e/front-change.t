@@ -51,6 +51,10 @@ is "it is the same process all the time" \
 like "what the front reads is what is in force" \
     "$(<"$run/control/front.settings")" "^APP_MAX_BODY='102400'"
 
+echo APP_FRONT_ALLOW=192.0.2.1 >>"$tmp/settings"
+ok "the file of ndsd may say whom the front shows /status" ctl reload
+ok "and the front does so" wait_until 5 gets 403 "$url/status"
+
 settings 100k info "$tmp/other.conf"
 said=$(ctl reload 2>&1)
 is "another configuration is refused" "$?" 1

@@ -147,6 +147,37 @@ get "$url/_diag/crash?signal=9"
 like "lighttpd: a request that kills its worker is a 5xx" "$code" '^50[024]$'
 get "$url/"
 is "lighttpd: the pool's socket is not blacklisted" "$code" 200
+# ---- settings of a front that stands alone: file < environment
+prints() { # FILE: what lighttpd is told by such a file
+	printf '%s\n' "$1" >"$tmp/nds.env"
+	NDS_FRONT_SETTINGS=$tmp/nds.env "$srcdir/scripts/front-settings" \
+	    lighttpd >"$tmp/front" 2>&1
+}
+kilobytes() { sed -n 's/^server.max-request-size = //p' "$tmp/front"; }
+prints $'# x\n\nKEY="a\nb"\nOTHER=a\\\nb\nAPP_MAX_BODY=5k\n APP_MAX_BODY = \'7k\''
+is "a front takes the last of its file" "$(kilobytes)" 7
+APP_MAX_BODY=9k prints APP_MAX_BODY=7k
+is "which gives way to the environment" "$(kilobytes)" 9
+mkdir -p "$run/control"
+echo "APP_MAX_BODY='7168'" >"$run/control/front.settings"
+APP_MAX_BODY=9k NDS_FRONT_SETTINGS=$run/control/front.settings \
+    "$srcdir/scripts/front-settings" lighttpd >"$tmp/front"
+is "but not where ndsd wrote it" "$(kilobytes)" 7
+rm "$run/control/front.settings"
+APP_FRONT_MAX_BODY=0 prints $'APP_MAX_BODY=7k\nAPP_FRONT_ALLOW=10.0.0.0/8, ::1'
+is "0 is as APP_MAX_BODY" "$(kilobytes)" 7
+is "networks may have commas" "$(grep -c '"10.0.0.0/8" .*"::1"' "$tmp/front")" 1
+prints $'APP_WORKERS=1\n APP_MAX_BODY 7k'
+is "a line that says nothing is named" "$(<"$tmp/front")" \
+    "front-settings: $tmp/nds.env:2: APP_MAX_BODY 7k: not KEY=VALUE"
+prints $'X=\'\n\'\nAPP_MAX_BODY="7\nk"'
+is "so is a setting of several lines" "$(<"$tmp/front")" \
+    "front-settings: $tmp/nds.env:3: APP_MAX_BODY: a value of several lines"
+NDS_FRONT_SETTINGS=$tmp/no.env "$srcdir/scripts/front-settings" lighttpd \
+    >"$tmp/front" 2>&1
+is "and a file that is not there" "$(<"$tmp/front")" \
+    "front-settings: NDS_FRONT_SETTINGS=$tmp/no.env: cannot be read"
+
 stop_is 0 "the pool stops"
 get "$url/"
 is "lighttpd: 503 without a pool" "$code" 503

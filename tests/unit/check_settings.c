@@ -120,6 +120,7 @@ START_TEST(file_syntax_is_that_of_environment_files)
 	    "  APP_WORKERS = 3  \t\r\n"
 	    "APP_USER='www data'\nAPP_SOCKET_GROUP=\"a\\\"b\"' c'\n"
 	    "APP_FRONT_CONFIG=/etc/\\\n  x\\ y\\ \n"
+	    "APP_FRONT_ALLOW=::1 10.0.0.0/8\nAPP_FRONT_MAX_BODY=2m\n"
 	    "DATABASE_URL=postgres://x y=z # no comment here\n"
 	    "MULTI='one\ntwo'\n"
 	    "APP_QUEUE_TIMEOUT=\"2\\\ns\"\nAPP_QUEUE_TARGET=20ms", &s);
@@ -127,6 +128,8 @@ START_TEST(file_syntax_is_that_of_environment_files)
 	ck_assert_str_eq(s.user, "www data");
 	ck_assert_str_eq(s.socket_group, "a\"b c");
 	ck_assert_str_eq(s.front_config, "/etc/  x y ");
+	ck_assert_str_eq(s.front_allow, "::1 10.0.0.0/8");
+	ck_assert_int_eq(s.front_max_body_bytes, 2097152);
 	ck_assert_int_eq(s.queue_timeout_ms, 2000);
 	ck_assert_int_eq(s.queue_target_ms, 20);
 }
@@ -151,6 +154,8 @@ START_TEST(a_bad_value_names_its_place_and_what_is_allowed)
 	    "absolute path, allowed: an absolute path of at most 86 bytes");
 	refuses_text("APP_FRONT_CONFIG=x.conf",
 	    ":1: APP_FRONT_CONFIG=x.conf: not an absolute path");
+	refuses_text("APP_FRONT_ALLOW=10.0.0.0/8 all", ":1: APP_FRONT_ALLOW="
+	    "10.0.0.0/8 all: ");
 	refuses_text("APP_USER='a\033b'",
 	    ":1: APP_USER=a?b: a control character");
 }
