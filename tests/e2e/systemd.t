@@ -193,6 +193,43 @@ if command -v systemd-analyze >/dev/null; then
 else
 	skip "systemd-analyze verifies the units" "no systemd-analyze"
 fi
+
+# ---- the front's reload: its lines one after another, until one fails
+front_reload() {
+	local command
+	while read -r command; do
+		MAINPID=$front sh -c "exec $command" >>"$tmp/reload.log" 2>&1 ||
+		    return 1
+	done <"$tmp/reload"
+}
+front_set() { printf '%s\n' "APP_BIND_ADDRESS=127.0.0.1:$port" "$@" >"$tmp/nds.env"; }
+taken() { gets 413 --data-binary "@$tmp/large" "$front_url/"; }
+if command -v lighttpd >/dev/null && command -v curl >/dev/null; then
+	sed -n 's/^ExecReload=//p' "$tmp/units/nds-lighttpd.service" |
+	    sed "s|[^ ]*/lighttpd.conf|$APP_FRONT_CONFIG|" >"$tmp/reload"
+	export NDS_FRONT_SETTINGS=$tmp/nds.env
+	port=$(free_port)
+	front_url=http://127.0.0.1:$port
+	head -c 3000 /dev/zero >"$tmp/large"
+	front_set
+	spawn front lighttpd -D -f "$APP_FRONT_CONFIG"
+	front=$pid
+	wait_until 5 gets 503 "$front_url/"
+	front_set APP_REQUEST_TIMEOUT=soon
+	ok "a reload of the front with a wrong value fails" not front_reload
+	like "and says why" "$(<"$tmp/reload.log")" APP_REQUEST_TIMEOUT=soon
+	ok "the front of before serves on" not wait_until 1 gone "$front"
+	ok "as before" gets 503 "$front_url/"
+	front_set APP_MAX_BODY=1k
+	ok "one with good values succeeds" front_reload
+	ok "and they come into force" wait_until 5 taken
+	kill -INT "$front"
+	wait_end "$front" 10
+	is "it stops" "$rc" 0
+	unset NDS_FRONT_SETTINGS
+else
+	skip "the front's reload" "no lighttpd, or no curl"
+fi
 if command -v systemd-socket-activate >/dev/null; then
 	spawn activate systemd-socket-activate -l "$app" -l "$health" \
 	    -E APP_RUNTIME_DIR -E APP_WORKERS -E LD_LIBRARY_PATH "$ndsd"
