@@ -39,6 +39,20 @@ done
 is "lintian finds no error and no warning" \
     "$(lintian --allow-root ./*.changes 2>&1 | grep '^[EW]:')" ""
 
+# ---- its documents: a link leads to what is there
+dead_links() {
+	local page link
+	dpkg-deb -x no-downtime-service-doc_*.deb "$tmp/documents"
+	cd "$tmp/documents/usr/share/doc/no-downtime-service" || return
+	for page in *.md docs/*.md monitoring/*.md k8s/*.md; do
+		grep -oE '\]\([^)#: ]+' "$page" | cut -c 3- |
+		    while read -r link; do
+			    [ -e "$(dirname "$page")/$link" ] || echo "$page: $link"
+		    done
+	done
+}
+is "no link between the documents is dead" "$(dead_links)" ""
+
 # ---- a later version: almost the same, and one that is broken.
 # later PACKAGE VERSION COMMAND...: which is run in what the package holds
 later() {
