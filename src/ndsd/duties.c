@@ -183,7 +183,8 @@ place_is_free(struct supervisor *sup, int64_t now_ms)
 {
 	if (sup->state->pool.was_ready && checks_known(sup))
 		return 1;
-	if (now_ms < sup->answered_ms)
+	if (now_ms < sup->answered_ms ||
+	    !listen_is_hidden(&sup->state->settings, sup->state->made))
 		return 0;
 	sup->answered_ms = now_ms + ORPHANS_EVERY_MS;
 	return !listen_is_answered(&sup->state->settings, LISTEN_APP);

@@ -312,6 +312,14 @@ is_made(const struct settings *s, const char *name,
 	    st.st_ino == made->ino;
 }
 
+int
+listen_is_hidden(const struct settings *s, const struct listen_made *made)
+{
+	char path[PATH_MAX];
+
+	return is_made(s, hidden_names[LISTEN_APP], &made[LISTEN_APP], path);
+}
+
 static int
 show_one(const struct settings *s, int which, const struct listen_made *made,
     struct nds_error *err)

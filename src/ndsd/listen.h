@@ -44,6 +44,9 @@ int listen_prepare(const struct settings *s, struct listeners *l,
 /* Become APP_USER, for good, when root and when it is set. Returns 0 or -1. */
 int listen_drop_privileges(const struct settings *s, struct nds_error *err);
 
+/* 1 while app.sock of ours is not in its place: another's stands there. */
+int listen_is_hidden(const struct settings *s, const struct listen_made *made);
+
 /* 1 when somebody listens on the socket that stands at its path. */
 int listen_is_answered(const struct settings *s, int which);
 

@@ -418,16 +418,21 @@ int
 main(void)
 {
 	Suite *s = suite_create("observer");
-	TCase *t = tcase_create("observer");
+	TCase *looks = tcase_create("looks"), *t = tcase_create("observer");
 	SRunner *r = srunner_create(s);
 	int failed;
 
+	/* valgrind does not know ptrace(2), nor one fault after the other */
+	tcase_set_tags(looks, "long");
+	tcase_add_checked_fixture(looks, begin, end);
+	tcase_add_test(looks, a_look_takes_no_signal_away);
+	tcase_add_test(looks, a_looker_that_is_stopped_lets_go);
+	tcase_add_test(looks, slow_requests_take_turns);
+	tcase_add_test(looks, a_slow_request_that_was_not_told_is_counted);
+	tcase_add_loop_test(looks, a_fault_that_is_noted_still_kills, 0, 3);
+	tcase_set_timeout(looks, 60);
+	suite_add_tcase(s, looks);
 	tcase_add_checked_fixture(t, begin, end);
-	tcase_add_test(t, a_look_takes_no_signal_away);
-	tcase_add_test(t, a_looker_that_is_stopped_lets_go);
-	tcase_add_test(t, slow_requests_take_turns);
-	tcase_add_test(t, a_slow_request_that_was_not_told_is_counted);
-	tcase_add_loop_test(t, a_fault_that_is_noted_still_kills, 0, 3);
 	tcase_add_test(t, a_capture_that_lies_is_not_followed);
 	tcase_add_test(t, a_scribbled_slot_can_be_looked_at);
 	tcase_add_test(t, all_who_ask_get_the_same_history);
