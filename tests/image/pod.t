@@ -269,8 +269,8 @@ while read -r p what; do
 	killed="$killed $what"
 	wait_until 10 whole || fail "whole again after the death of $what ($p)"
 done < <(processes | sort -rn) # the workers before their guardians
-like "killed were workers, guardians, shedder, checks and the supervisor" \
-    "$killed" '(nds-responder ){10}.*ndsd'
+like "killed were workers, guardians, all beside them and the supervisor" \
+    "$killed" '^( nds-(responder|observer)){11} .*ndsd'
 kill -INT "$any"
 answered any "$any"
 is "of $asked requests meanwhile none was lost" "$lost" 0
