@@ -278,15 +278,9 @@ static json_t *
 counters(const struct report *r)
 {
 	struct report_sums sums;
-	json_t *c;
 
 	report_sum(r, &sums);
-	c = counters_json(&sums.count);
-	json_object_set_new(c, "workers_spawned",
-	    json_integer((json_int_t)r->pool->workers_spawned));
-	json_object_set_new(c, "workers_died",
-	    json_integer((json_int_t)r->pool->workers_died));
-	return c;
+	return counters_json(&sums.count, r->pool);
 }
 
 static const char *

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "ndsctl/field.h"
 #include "ndsctl/term.h"
 #include "proto/exit.h"
 
@@ -21,38 +22,22 @@ requests_time(int64_t ms, char text[REQUESTS_TIME])
 	return text;
 }
 
-static int64_t
-number(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static const char *
-word(const json_t *object, const char *key, char *text, size_t bytes)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	snprintf(text, bytes, "%s", value == NULL || *value == '\0' ? "-"
-								   : value);
-	return term_safe(text);
-}
-
 static void
 print_one(const json_t *q, FILE *out)
 {
 	char age[REQUESTS_TIME], left[REQUESTS_TIME], id[65], client[64];
 	char method[32], path[512];
-	int64_t left_ms = number(q, "left_ms");
+	int64_t left_ms = field_number(q, "left_ms");
 
 	fprintf(out, "%10s %10s %6" PRId64 " %8" PRId64 "  %-15s  %-32s  "
-	    "%s %s%s\n", requests_time(number(q, "age_ms"), age),
+	    "%s %s%s\n", requests_time(field_number(q, "age_ms"), age),
 	    left_ms > 0 ? requests_time(left_ms, left) : "-",
-	    number(q, "slot"), number(q, "pid"),
-	    word(q, "client", client, sizeof(client)),
-	    word(q, "request_id", id, sizeof(id)),
-	    word(q, "method", method, sizeof(method)),
-	    word(q, "path", path, sizeof(path)),
-	    number(q, "tries") > 0 ? " (replayed)" : "");
+	    field_number(q, "slot"), field_number(q, "pid"),
+	    field_word(q, "client", client, sizeof(client)),
+	    field_word(q, "request_id", id, sizeof(id)),
+	    field_word(q, "method", method, sizeof(method)),
+	    field_word(q, "path", path, sizeof(path)),
+	    field_number(q, "tries") > 0 ? " (replayed)" : "");
 }
 
 void

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ndsctl/field.h"
 #include "ndsctl/term.h"
 
 #define COLUMNS 7
@@ -18,22 +19,6 @@
 struct row {
 	char cell[COLUMNS][CELL];
 };
-
-static int64_t
-number(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-/* A string of the reply, made harmless. */
-static const char *
-word(const json_t *object, const char *key, char text[CELL])
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	snprintf(text, CELL, "%s", value == NULL ? "-" : value);
-	return term_safe(text);
-}
 
 static const char *
 colour_of(const char *state)
@@ -86,13 +71,16 @@ print_pool(const json_t *status, FILE *out)
 	size_t i;
 
 	json_array_foreach(workers, i, w)
-		busy += strcmp(word(w, "state", text), "busy") == 0;
+		busy += strcmp(field_word(w, "state", text, sizeof(text)),
+			    "busy") == 0;
 	if (term_is_terminal(out))
 		term_bar(bar, busy, count);
-	fprintf(out, "workers: %s%" PRId64 " of %" PRId64 " busy, %" PRId64
-	    " wanted, between %" PRId64 " and %" PRId64 "\n", bar, busy, count,
-	    number(status, "wanted"), number(status, "wanted_min"),
-	    number(status, "wanted_max"));
+	fprintf(out,
+	    "workers: %s%" PRId64 " of %" PRId64 " busy, %" PRId64
+	    " wanted, between %" PRId64 " and %" PRId64 "\n",
+	    bar, busy, count, field_number(status, "wanted"),
+	    field_number(status, "wanted_min"),
+	    field_number(status, "wanted_max"));
 }
 
 static void
@@ -103,19 +91,27 @@ print_head(const json_t *status, int colours, FILE *out)
 	const json_t *shed = json_object_get(queue, "shed");
 	char text[CELL];
 
-	fprintf(out, "ndsd %s, ", word(status, "version", text));
-	put_state(out, word(status, "state", text), 0, colours);
+	fprintf(out, "ndsd %s, ",
+	    field_word(status, "version", text, sizeof(text)));
+	put_state(
+	    out, field_word(status, "state", text, sizeof(text)), 0, colours);
 	fprintf(out, ", generation %" PRId64 ", pid %" PRId64 "\n",
-	    number(status, "generation"), number(status, "pid"));
-	fprintf(out, "supervisor: pid %" PRId64 ", up %s, %" PRId64
-	    " restarts, %" PRId64 " upgrades\n", number(supervisor, "pid"),
-	    table_age(number(supervisor, "uptime_s"), text),
-	    number(supervisor, "restarts"), number(supervisor, "upgrades"));
+	    field_number(status, "generation"), field_number(status, "pid"));
+	fprintf(out,
+	    "supervisor: pid %" PRId64 ", up %s, %" PRId64 " restarts, %" PRId64
+	    " upgrades\n",
+	    field_number(supervisor, "pid"),
+	    table_age(field_number(supervisor, "uptime_s"), text),
+	    field_number(supervisor, "restarts"),
+	    field_number(supervisor, "upgrades"));
 	print_pool(status, out);
-	fprintf(out, "queue: %" PRId64 " waiting, the oldest for %" PRId64
-	    " ms; %" PRId64 " refused\n", number(queue, "length"),
-	    number(queue, "wait_ms"), number(shed, "queue_timeout") +
-	    number(shed, "queue_target") + number(shed, "stop"));
+	fprintf(out,
+	    "queue: %" PRId64 " waiting, the oldest for %" PRId64
+	    " ms; %" PRId64 " refused\n",
+	    field_number(queue, "length"), field_number(queue, "wait_ms"),
+	    field_number(shed, "queue_timeout") +
+		field_number(shed, "queue_target") +
+		field_number(shed, "stop"));
 }
 
 static void
@@ -124,8 +120,8 @@ put_number(char cell[CELL], const json_t *worker, const char *key)
 	const json_t *value = json_object_get(worker, key);
 
 	if (json_is_integer(value))
-		snprintf(cell, CELL, "%" PRId64,
-		    (int64_t)json_integer_value(value));
+		snprintf(
+		    cell, CELL, "%" PRId64, (int64_t)json_integer_value(value));
 	else
 		strcpy(cell, "-");
 }
@@ -133,13 +129,14 @@ put_number(char cell[CELL], const json_t *worker, const char *key)
 static void
 fill_row(struct row *row, const json_t *worker)
 {
-	static const char *const keys[COLUMNS] = {"slot", "pid",
-	    "guardian_pid", "generation", NULL, "requests", "request_ms"};
+	static const char *const keys[COLUMNS] = {"slot", "pid", "guardian_pid",
+	    "generation", NULL, "requests", "request_ms"};
 
 	for (int i = 0; i < COLUMNS; i++)
 		if (keys[i] != NULL)
 			put_number(row->cell[i], worker, keys[i]);
-	word(worker, "state", row->cell[STATE_COLUMN]);
+	field_word(worker, "state", row->cell[STATE_COLUMN],
+	    sizeof(row->cell[STATE_COLUMN]));
 	if (strcmp(row->cell[STATE_COLUMN], "busy") != 0)
 		strcpy(row->cell[COLUMNS - 1], "-");
 }
@@ -162,8 +159,7 @@ print_rows(const struct row *rows, size_t count, int colours, FILE *out)
 				put_state(out, rows[r].cell[i], width[i],
 				    colours && r > 0);
 			else
-				fprintf(out, "%*s", width[i],
-				    rows[r].cell[i]);
+				fprintf(out, "%*s", width[i], rows[r].cell[i]);
 		}
 		fputc('\n', out);
 	}
@@ -195,12 +191,13 @@ print_counters(json_t *counters, FILE *out)
 	char name[64];
 	int width = 0, bytes;
 
-	json_object_foreach(counters, key, value)
-		if ((bytes = (int)strlen(key)) > width && bytes < 64)
-			width = bytes;
+	json_object_foreach(counters, key,
+	    value) if ((bytes = (int)strlen(key)) > width && bytes < 64) width =
+	    bytes;
 	if (width > 0)
 		fputc('\n', out);
-	json_object_foreach(counters, key, value) {
+	json_object_foreach(counters, key, value)
+	{
 		snprintf(name, sizeof(name), "%s", key);
 		fprintf(out, "%-*s  %" PRId64 "\n", width, term_safe(name),
 		    (int64_t)json_integer_value(value));

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ndsctl/field.h"
 #include "ndsctl/requests.h"
 #include "ndsctl/screen.h"
 #include "ndsctl/table.h"
@@ -32,21 +33,6 @@ struct top {
 	int order; /* a key: 'a', 'r' or 's' */
 };
 
-static int64_t
-number(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static const char *
-word(const json_t *object, const char *key, char text[64])
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	snprintf(text, 64, "%s", value == NULL ? "-" : value);
-	return term_safe(text);
-}
-
 /* ---- the last seconds ---------------------------------------------------- */
 
 static int64_t *
@@ -62,7 +48,7 @@ static void
 add_latency(struct recent *r, const json_t *counts)
 {
 	for (size_t i = 0; i < json_array_size(counts) && i < BUCKETS_MAX;
-	    i++) {
+	     i++) {
 		r->latency[i] += json_integer_value(json_array_get(counts, i));
 		r->all += json_integer_value(json_array_get(counts, i));
 	}
@@ -77,16 +63,17 @@ recent_take(struct recent *r, const json_t *history)
 	size_t i, c;
 
 	memset(r, 0, sizeof(*r));
-	json_array_foreach(samples, i, row) {
+	json_array_foreach(samples, i, row)
+	{
 		r->seconds++;
 		for (c = 0; c < json_array_size(columns); c++) {
-			const char *name = json_string_value(
-			    json_array_get(columns, c));
+			const char *name =
+			    json_string_value(json_array_get(columns, c));
 			int64_t *to = name == NULL ? NULL : place(r, name);
 
 			if (to != NULL)
-				*to += json_integer_value(
-				    json_array_get(row, c));
+				*to +=
+				    json_integer_value(json_array_get(row, c));
 		}
 		add_latency(r, json_array_get(row, json_array_size(row) - 1));
 	}
@@ -104,8 +91,8 @@ percentile(const struct recent *r, const json_t *edges, int percent,
 		return "-";
 	while (i + 1 < BUCKETS_MAX && left > r->latency[i])
 		left -= r->latency[i++];
-	edge_us = json_integer_value(
-	    json_array_get(edges, i < last ? i : last - 1));
+	edge_us =
+	    json_integer_value(json_array_get(edges, i < last ? i : last - 1));
 	text[0] = i < last ? '<' : '>';
 	requests_time(edge_us / 1000, text + 1);
 	return text;
@@ -119,12 +106,15 @@ put_head(FILE *out, const struct top *top, const json_t *d)
 	const json_t *s = json_object_get(d, "status");
 	char text[64], version[64], when[64], up[TABLE_AGE];
 
-	fprintf(out, "ndsd %s %s%s%s, generation %" PRId64 ", pid %" PRId64
-	    ", up %s, %s\n", word(s, "version", version),
-	    top->colours ? "\033[1m" : "", word(s, "state", text),
-	    top->colours ? "\033[0m" : "", number(s, "generation"),
-	    number(s, "pid"), table_age(number(s, "uptime_s"), up),
-	    word(d, "time", when));
+	fprintf(out,
+	    "ndsd %s %s%s%s, generation %" PRId64 ", pid %" PRId64
+	    ", up %s, %s\n",
+	    field_word(s, "version", version, sizeof(version)),
+	    top->colours ? "\033[1m" : "",
+	    field_word(s, "state", text, sizeof(text)),
+	    top->colours ? "\033[0m" : "", field_number(s, "generation"),
+	    field_number(s, "pid"), table_age(field_number(s, "uptime_s"), up),
+	    field_word(d, "time", when, sizeof(when)));
 }
 
 static void
@@ -132,8 +122,8 @@ put_rates(FILE *out, const json_t *d)
 {
 	const json_t *history = json_object_get(d, "history");
 	const json_t *edges = json_object_get(history, "latency_edges_us");
-	const json_t *queue = json_object_get(
-	    json_object_get(d, "status"), "queue");
+	const json_t *queue =
+	    json_object_get(json_object_get(d, "status"), "queue");
 	char p50[REQUESTS_TIME + 2], p99[REQUESTS_TIME + 2];
 	char wait[REQUESTS_TIME];
 	struct recent r;
@@ -141,13 +131,14 @@ put_rates(FILE *out, const json_t *d)
 
 	recent_take(&r, history);
 	rate = r.seconds == 0 ? 0 : (double)r.requests / (double)r.seconds;
-	fprintf(out, "requests %.*f/s, errors %" PRId64 ", refused %" PRId64
-	    " in %" PRId64 " s; p50 %s, p99 %s\n", rate > 0 && rate < 10, rate,
-	    r.errors, r.shed, r.seconds, percentile(&r, edges, 50, p50),
-	    percentile(&r, edges, 99, p99));
+	fprintf(out,
+	    "requests %.*f/s, errors %" PRId64 ", refused %" PRId64
+	    " in %" PRId64 " s; p50 %s, p99 %s\n",
+	    rate > 0 && rate < 10, rate, r.errors, r.shed, r.seconds,
+	    percentile(&r, edges, 50, p50), percentile(&r, edges, 99, p99));
 	fprintf(out, "queue %" PRId64 " waiting, the oldest for %s\n",
-	    number(queue, "length"),
-	    requests_time(number(queue, "wait_ms"), wait));
+	    field_number(queue, "length"),
+	    requests_time(field_number(queue, "wait_ms"), wait));
 }
 
 static void
@@ -158,8 +149,9 @@ put_checks(FILE *out, const json_t *checks)
 	size_t i;
 
 	json_array_foreach(checks, i, check)
-		fprintf(out, "%s%s %s", i == 0 ? "checks " : ", ",
-		    word(check, "name", name), word(check, "status", status));
+	    fprintf(out, "%s%s %s", i == 0 ? "checks " : ", ",
+		field_word(check, "name", name, sizeof(name)),
+		field_word(check, "status", status, sizeof(status)));
 	if (json_array_size(checks) > 0)
 		fputc('\n', out);
 }
@@ -173,14 +165,17 @@ put_bar(FILE *out, const struct top *top, const json_t *s)
 	const char *state;
 	size_t i;
 
-	json_array_foreach(workers, i, w) {
+	json_array_foreach(workers, i, w)
+	{
 		state = json_string_value(json_object_get(w, "state"));
 		busy += state != NULL && strcmp(state, "busy") == 0;
 	}
-	fprintf(out, "workers %s%s%s%" PRId64 " of %" PRId64 " busy, %" PRId64
-	    " ready, %" PRId64 " wanted\n", top->colours ? "\033[32m" : "",
-	    term_bar(bar, busy, count), top->colours ? "\033[0m" : "", busy,
-	    count, number(s, "ready"), number(s, "wanted"));
+	fprintf(out,
+	    "workers %s%s%s%" PRId64 " of %" PRId64 " busy, %" PRId64
+	    " ready, %" PRId64 " wanted\n",
+	    top->colours ? "\033[32m" : "", term_bar(bar, busy, count),
+	    top->colours ? "\033[0m" : "", busy, count,
+	    field_number(s, "ready"), field_number(s, "wanted"));
 }
 
 static void
@@ -195,8 +190,9 @@ put_events(FILE *out, const json_t *history)
 		const json_t *e = json_array_get(events, i);
 
 		fprintf(out, "event %s ago: %s (%" PRId64 ")\n",
-		    requests_time(number(e, "ago_ms"), ago),
-		    word(e, "kind", kind), number(e, "count"));
+		    requests_time(field_number(e, "ago_ms"), ago),
+		    field_word(e, "kind", kind, sizeof(kind)),
+		    field_number(e, "count"));
 	}
 }
 
@@ -210,14 +206,14 @@ worker_compare(const void *a, const void *b)
 {
 	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
 	const char *key = sort_order == 'r' ? "requests"
-	    : sort_order == 's'		    ? "slot"
+	    : sort_order == 's'             ? "slot"
 					    : "request_ms";
-	int64_t by = number(y, key) - number(x, key);
+	int64_t by = field_number(y, key) - field_number(x, key);
 
 	if (sort_order == 's')
 		by = -by;
 	if (by == 0)
-		by = number(x, "slot") - number(y, "slot");
+		by = field_number(x, "slot") - field_number(y, "slot");
 	return (by > 0) - (by < 0);
 }
 
@@ -227,33 +223,38 @@ request_of(const json_t *requests, int64_t slot)
 	const json_t *q;
 	size_t i;
 
-	json_array_foreach(requests, i, q)
-		if (number(q, "slot") == slot)
-			return q;
+	json_array_foreach(
+	    requests, i, q) if (field_number(q, "slot") == slot) return q;
 	return NULL;
 }
 
 static void
 put_worker(FILE *out, const json_t *w, const json_t *requests)
 {
-	const json_t *q = request_of(requests, number(w, "slot"));
+	const json_t *q = request_of(requests, field_number(w, "slot"));
 	char state[64], age[REQUESTS_TIME], method[64], path[512] = "";
 	const char *value = json_string_value(json_object_get(q, "path"));
 
 	snprintf(path, sizeof(path), "%s", value == NULL ? "" : value);
-	fprintf(out, "%6" PRId64 " %8" PRId64 " %4" PRId64 "  %-8s %9" PRId64
-	    " %10s  %s %s\n", number(w, "slot"), number(w, "pid"),
-	    number(w, "generation"), word(w, "state", state),
-	    number(w, "requests"), number(w, "request_ms") == 0 ? "-"
-	    : requests_time(number(w, "request_ms"), age),
-	    q == NULL ? "" : word(q, "method", method), term_safe(path));
+	fprintf(out,
+	    "%6" PRId64 " %8" PRId64 " %4" PRId64 "  %-8s %9" PRId64
+	    " %10s  %s %s\n",
+	    field_number(w, "slot"), field_number(w, "pid"),
+	    field_number(w, "generation"),
+	    field_word(w, "state", state, sizeof(state)),
+	    field_number(w, "requests"),
+	    field_number(w, "request_ms") == 0
+		? "-"
+		: requests_time(field_number(w, "request_ms"), age),
+	    q == NULL ? "" : field_word(q, "method", method, sizeof(method)),
+	    term_safe(path));
 }
 
 static void
 put_workers(FILE *out, const struct top *top, const json_t *d)
 {
-	const json_t *all = json_object_get(
-	    json_object_get(d, "status"), "workers");
+	const json_t *all =
+	    json_object_get(json_object_get(d, "status"), "workers");
 	static json_t *list[WORKERS_MAX];
 	size_t count = json_array_size(all);
 
@@ -344,7 +345,8 @@ watch(const struct command *c, struct top *top)
 
 	for (;;) {
 		if (screen_open() < 0) {
-			fprintf(stderr, "ndsctl: top: this is no terminal; "
+			fprintf(stderr,
+			    "ndsctl: top: this is no terminal; "
 			    "--once?\n");
 			return EXIT_USAGE;
 		}

@@ -4,7 +4,8 @@
  * APP_SHUTDOWN_TIMEOUT, spans the whole stop from its signal to the exit:
  *
  *	SERVING ⇄ DRAINING → DRAINED		ndsctl drain, undrain
- *	      ↘ STOP_DRAIN → STOP_FRONT → STOP_WORKERS → STOPPED
+ *	      ↘ STOP_DRAIN → STOP_FRONT → STOP_QUEUE → STOP_WORKERS
+ *							      → STOPPED
  *
  * Silence proves little at low traffic, so the minimum must cover the time in
  * which balancers learn of the drain; the maximum bounds clients that never

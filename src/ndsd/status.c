@@ -76,16 +76,10 @@ static json_t *
 totals_json(const struct supervisor *sup)
 {
 	struct slot_counters sum;
-	json_t *object;
 
 	status_sum(sup, &sum);
 	sum.log_dropped += sup->board->event[EVENT_LOG_DROPPED];
-	object = counters_json(&sum);
-	json_object_set_new(object, "workers_spawned",
-	    json_integer((json_int_t)sup->board->workers_spawned));
-	json_object_set_new(object, "workers_died",
-	    json_integer((json_int_t)sup->board->workers_died));
-	return object;
+	return counters_json(&sum, sup->board);
 }
 
 json_t *

@@ -255,7 +255,7 @@ struct board_check {
 };
 
 /* What a shedder knows of the queue and its successor must not forget.  Zero =
- * nothing yet. See lib/delay.h. */
+ * nothing yet. See helper/delay.h. */
 struct board_delay {
 	_Atomic uint32_t standing;
 	_Atomic uint32_t refusals; /* while it stood, or stood last */

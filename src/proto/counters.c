@@ -41,7 +41,7 @@ counters_add(struct slot_counters *sum, const struct slot_counters *from)
 }
 
 json_t *
-counters_json(const struct slot_counters *sum)
+counters_json(const struct slot_counters *sum, const struct pool_board *pool)
 {
 	json_t *object = json_object();
 
@@ -52,6 +52,10 @@ counters_json(const struct slot_counters *sum)
 		json_object_set_new(object, named[i].name,
 		    json_integer((json_int_t)*value));
 	}
+	json_object_set_new(object, "workers_spawned",
+	    json_integer((json_int_t)pool->workers_spawned));
+	json_object_set_new(object, "workers_died",
+	    json_integer((json_int_t)pool->workers_died));
 	return object;
 }
 

@@ -11,8 +11,10 @@
  * (zeroed to begin). */
 void counters_add(struct slot_counters *sum, const struct slot_counters *from);
 
-/* A new object: every counter but the latencies. */
-json_t *counters_json(const struct slot_counters *sum);
+/* A new object: every counter but the latencies, and the workers that came and
+ * died. */
+json_t *
+counters_json(const struct slot_counters *sum, const struct pool_board *pool);
 
 /* Which of EVENT_EXIT_… a status of waitpid(2) is. */
 enum board_event counters_exit(int status);

@@ -34,20 +34,6 @@ follows() {
 	wait_until 10 mine
 }
 mine() { field_is .pid "$ndsd_pid" && [ "$(cat "$run/ndsd.pid")" = "$ndsd_pid" ] && ready; }
-# An orphan's corpse may wait a moment for whoever reaps here.
-ended() { gone "$1" || grep -qs "^State:.Z" "/proc/$1/status"; }
-all_gone() {
-	local p
-	for p; do
-		ended "$p" || return 1
-	done
-}
-# Every process of the ndsd that runs, but for the main one and the supervisor.
-left() {
-	field '[.workers[]|.pid,.guardian_pid]|map(select(.>0))|unique|map(tostring)|join(" ")'
-}
-# Listening sockets at a path: each inode of the file system has one.
-inode() { stat -c %i "$1"; }
 is_new() { [ "$(inode "$1")" != "$2" ]; }
 
 # ---- a front of its own kind, and another ndsd in the same directory
@@ -65,7 +51,7 @@ kill -STOP "$supervisor"
 kill -KILL "$first"
 wait_end "$first" 5
 ok "a supervisor ends with its main process, even a stopped one (hazard 6)" \
-    wait_until 5 ended "$supervisor"
+    wait_until 5 all_gone "$supervisor"
 like "and says so" "$(<"$tmp/ndsd.log")" 'main process is gone, workers serve on'
 get "$url/"
 is "requests are served without ndsd" "$code" 200
@@ -165,7 +151,7 @@ wait_end "$pid" 10
 like "a pid of another age is not taken for the front" \
     "$(<"$tmp/reused.log")" 'lighttpd could not start.*APP_BIND_ADDRESS'
 kill -INT "$front"
-wait_until 10 ended "$front"
+wait_until 10 all_gone "$front"
 follows --front=lighttpd
 kill -KILL "$ndsd_pid"
 wait_end "$ndsd_pid" 5
@@ -175,7 +161,7 @@ ok "and the front gets them" wait_until 10 gets 403 "$url/status"
 unset APP_FRONT_ALLOW
 front=$(front_pid)
 stop_is 0 "it stops"
-ok "and the front with it" wait_until 5 ended "$front"
+ok "and the front with it" wait_until 5 all_gone "$front"
 ok "nothing is left" wait_until 5 none_of_ours
 
 # ---- handed-in sockets: the path never changes hands

@@ -277,6 +277,20 @@ status() { ctl status --json; }
 # field JQ-EXPRESSION: of the status
 field() { status | jq -r "$1"; }
 field_is() { [ "$(field "$1")" = "$2" ]; }
+# Every process of the ndsd that runs, but for the main one and the supervisor.
+left() {
+	field '[.workers[]|.pid,.guardian_pid]|map(select(.>0))|unique|map(tostring)|join(" ")'
+}
+# An orphan's corpse may wait a moment for whoever reaps here.
+is_corpse() { grep -qs "^State:.Z" "/proc/$1/status"; }
+all_gone() { # PID...
+	local p
+	for p; do
+		gone "$p" || is_corpse "$p" || return 1
+	done
+}
+# Listening sockets at a path: each inode of the file system has one.
+inode() { stat -c %i "$1"; }
 workers() { field '[.workers[]|select(.pid)|.pid]|sort|map(tostring)|join(" ")'; }
 
 # ndsd_begin ARGS...: start it, wait for nothing. ndsd_start: until it is ready.

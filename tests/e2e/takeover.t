@@ -19,18 +19,6 @@ killed() { # the main process: its supervisor ends as well
 	wait_end "$ndsd_pid" 5
 	wait_until 5 gone "$supervisor"
 }
-# An orphan's corpse may wait a moment for whoever reaps here.
-ended() { gone "$1" || grep -qs "^State:.Z" "/proc/$1/status"; }
-all_gone() {
-	local p
-	for p; do
-		ended "$p" || return 1
-	done
-}
-left() {
-	field '[.workers[]|.pid,.guardian_pid]|map(select(.>0))|unique|map(tostring)|join(" ")'
-}
-inode() { stat -c %i "$1"; }
 places() { stat -c %i "$app" "$health" "$run/ndsd.pid" | tr '\n' ' '; }
 taken() { [ "$(cat "$run/ndsd.pid")" = "$ndsd_pid" ]; }
 litter() { (cd "$run" && find . -name '.?*' -o -name '*.new'); }
