@@ -63,8 +63,7 @@ recent_take(struct recent *r, const json_t *history)
 	size_t i, c;
 
 	memset(r, 0, sizeof(*r));
-	json_array_foreach(samples, i, row)
-	{
+	json_array_foreach(samples, i, row) {
 		r->seconds++;
 		for (c = 0; c < json_array_size(columns); c++) {
 			const char *name =
@@ -149,9 +148,9 @@ put_checks(FILE *out, const json_t *checks)
 	size_t i;
 
 	json_array_foreach(checks, i, check)
-	    fprintf(out, "%s%s %s", i == 0 ? "checks " : ", ",
-		field_word(check, "name", name, sizeof(name)),
-		field_word(check, "status", status, sizeof(status)));
+		fprintf(out, "%s%s %s", i == 0 ? "checks " : ", ",
+		    field_word(check, "name", name, sizeof(name)),
+		    field_word(check, "status", status, sizeof(status)));
 	if (json_array_size(checks) > 0)
 		fputc('\n', out);
 }
@@ -165,8 +164,7 @@ put_bar(FILE *out, const struct top *top, const json_t *s)
 	const char *state;
 	size_t i;
 
-	json_array_foreach(workers, i, w)
-	{
+	json_array_foreach(workers, i, w) {
 		state = json_string_value(json_object_get(w, "state"));
 		busy += state != NULL && strcmp(state, "busy") == 0;
 	}
@@ -223,8 +221,9 @@ request_of(const json_t *requests, int64_t slot)
 	const json_t *q;
 	size_t i;
 
-	json_array_foreach(
-	    requests, i, q) if (field_number(q, "slot") == slot) return q;
+	json_array_foreach(requests, i, q)
+		if (field_number(q, "slot") == slot)
+			return q;
 	return NULL;
 }
 
