@@ -45,22 +45,37 @@ length_get(const uint8_t *p, size_t left, size_t *length)
 	return 4;
 }
 
+static const struct {
+	const char *name;
+	size_t at;
+} wanted[] = {
+    {"REQUEST_METHOD", offsetof(struct ask, method)},
+    {"REQUEST_URI", offsetof(struct ask, path)},
+    {"SCRIPT_NAME", offsetof(struct ask, script)},
+    {"HTTP_X_REQUEST_ID", offsetof(struct ask, offered_id)},
+    {"HTTP_ACCEPT", offsetof(struct ask, accept)},
+    {"HTTP_TRACEPARENT", offsetof(struct ask, traceparent)},
+    {"HTTP_TRACESTATE", offsetof(struct ask, tracestate)},
+    {"HTTPS", offsetof(struct ask, https)},
+    {"REMOTE_ADDR", offsetof(struct ask, peer)},
+    {"SERVER_PROTOCOL", offsetof(struct ask, protocol)},
+    {"HTTP_USER_AGENT", offsetof(struct ask, agent)},
+};
+
 static void
 ask_take(struct ask *ask, const uint8_t *name, size_t name_bytes,
     const uint8_t *value, size_t bytes)
 {
-	static const char *const names[] = {"REQUEST_METHOD", "REQUEST_URI",
-	    "SCRIPT_NAME", "HTTP_X_REQUEST_ID", "HTTP_ACCEPT"};
-	char *const places[] = {ask->method, ask->path, ask->script,
-	    ask->offered_id, ask->accept};
+	char *to;
 
 	if (bytes >= ASK_VALUE_MAX || memchr(value, '\0', bytes) != NULL)
 		return;
-	for (size_t i = 0; i < 5; i++)
-		if (strlen(names[i]) == name_bytes &&
-		    memcmp(names[i], name, name_bytes) == 0) {
-			memcpy(places[i], value, bytes);
-			places[i][bytes] = '\0';
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (strlen(wanted[i].name) == name_bytes &&
+		    memcmp(wanted[i].name, name, name_bytes) == 0) {
+			to = (char *)ask + wanted[i].at;
+			memcpy(to, value, bytes);
+			to[bytes] = '\0';
 		}
 }
 

@@ -20,6 +20,9 @@
 struct ask {
 	char method[ASK_VALUE_MAX], path[ASK_VALUE_MAX], script[ASK_VALUE_MAX];
 	char offered_id[ASK_VALUE_MAX], accept[ASK_VALUE_MAX];
+	char traceparent[ASK_VALUE_MAX], tracestate[ASK_VALUE_MAX];
+	char https[ASK_VALUE_MAX], peer[ASK_VALUE_MAX];
+	char protocol[ASK_VALUE_MAX], agent[ASK_VALUE_MAX];
 	char id[IDENT_REQUEST_BYTES];
 };
 

@@ -94,7 +94,7 @@ client_write(struct clients *all, struct client *c)
 static void
 client_answer(struct clients *all, struct client *c)
 {
-	c->out = all->answer(all->arg, &c->scan, c->in, &c->out_bytes);
+	c->out = all->answer(all->arg, c, &c->out_bytes);
 	c->out_sent = 0;
 	if (c->out == NULL) {
 		log_errorx("%s: no memory for an answer", all->name);
@@ -212,11 +212,12 @@ client_place(struct clients *all)
 }
 
 void
-clients_add(struct clients *all, int fd)
+clients_add(struct clients *all, int fd, int64_t note)
 {
 	struct client *c = client_place(all);
 
 	c->fd = fd;
+	c->note = note;
 	c->in_used = 0;
 	memset(&c->scan, 0, sizeof(c->scan));
 	client_step(all, c, CLIENT_READING);

@@ -23,6 +23,7 @@ struct client {
 	enum client_step step;
 	int fd;
 	int64_t deadline_ms; /* of this step */
+	int64_t note;	     /* the owner's */
 	struct wire_scan scan;
 	size_t in_used;
 	uint8_t *out; /* the answer */
@@ -30,10 +31,10 @@ struct client {
 	uint8_t in[CLIENT_BYTES];
 };
 
-/* The records that answer the request in raw, whose PARAMS scan has found
- * whole (params_ended), to be freed, and *bytes; NULL without memory. */
-typedef uint8_t *(*clients_answer)(void *arg, const struct wire_scan *scan,
-    const uint8_t *raw, size_t *bytes);
+/* The records that answer the request of c, whose PARAMS scan has found whole
+ * in `in` (params_ended), to be freed, and *bytes; NULL without memory. */
+typedef uint8_t *(*clients_answer)(void *arg, const struct client *c,
+    size_t *bytes);
 
 struct clients {
 	int epoll_fd;
@@ -54,7 +55,7 @@ int clients_watch(const struct clients *c, int op, int fd, uint32_t events,
     uint64_t what);
 
 /* Take over an accepted, non-blocking connection; serve one that is ready. */
-void clients_add(struct clients *c, int fd);
+void clients_add(struct clients *c, int fd, int64_t note);
 void clients_ready(struct clients *c, uint64_t what);
 
 /* Out of descriptors: give one up. Returns 0 when there is none. */

@@ -44,13 +44,12 @@ struct health {
 enum { EVENT_LISTENER = CLIENTS, EVENT_CONTROL };
 
 static uint8_t *
-health_answer(void *arg, const struct wire_scan *scan, const uint8_t *raw,
-    size_t *bytes)
+health_answer(void *arg, const struct client *c, size_t *bytes)
 {
 	struct health *h = arg;
 
 	h->report.now_ms = clock_ms();
-	return probe_answer(&h->report, scan, raw, bytes);
+	return probe_answer(&h->report, &c->scan, c->in, bytes);
 }
 
 /* Take connections that wait, at most so many: a peer that comes back at once
@@ -65,7 +64,7 @@ listener_ready(struct health *h, int most)
 		fd = accept4(h->role.listen_fd, NULL, NULL,
 		    SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0)
-			clients_add(&h->clients, fd);
+			clients_add(&h->clients, fd, 0);
 		else if (errno == EMFILE || errno == ENFILE)
 			clients_make_room(&h->clients);
 		else if (errno != EINTR && errno != ECONNABORTED)

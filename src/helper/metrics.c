@@ -63,12 +63,12 @@ events(const struct exposition *e, const struct events_family *f,
 	}
 }
 
-/* Two counters of the pool as the values of one label. */
+/* A sample of a family whose label stands for counters of the pool. */
 static void
-results(const struct exposition *e, const char *name, const char *value,
+labelled(const struct exposition *e, const char *name, const char *label,
     uint64_t count)
 {
-	fprintf(e->out, "%s{result=\"%s\"}", name, value);
+	fprintf(e->out, "%s{%s}", name, label);
 	exposition_count(e, count);
 }
 
@@ -229,15 +229,23 @@ queue(const struct exposition *e, const struct report *r,
 static void
 spans(const struct exposition *e, const struct report *r)
 {
-	uint64_t dropped = r->pool->spans_dropped;
+	static const char exported[] = "nds_spans_exported_total";
+	static const char dropped[] = "nds_spans_dropped_total";
+	const struct pool_board *pool = r->pool;
+	uint64_t early = pool->spans_dropped + pool->shed_dropped;
 
 	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++)
 		if (r->slot[i] != NULL)
-			dropped += r->slot[i]->trace_dropped;
-	exposition_counter(e, "nds_spans_exported_total", r->pool->spans_sent,
-	    "Spans that a collector or a file has taken.");
-	exposition_counter(e, "nds_spans_dropped_total", dropped,
-	    "Spans that found no room or no taker.");
+			early += r->slot[i]->trace_dropped;
+	exposition_family(e, exported, "counter",
+	    "Spans that were taken, by whom.");
+	labelled(e, exported, "to=\"collector\"", pool->spans_sent);
+	labelled(e, exported, "to=\"file\"", pool->spans_written);
+	exposition_family(e, dropped, "counter",
+	    "Spans that were not; any: they were lost before.");
+	labelled(e, dropped, "to=\"collector\"", pool->spans_unsent);
+	labelled(e, dropped, "to=\"file\"", pool->spans_unwritten);
+	labelled(e, dropped, "to=\"any\"", early);
 }
 
 static void
@@ -254,14 +262,14 @@ lifecycle(const struct exposition *e, const struct pool_board *pool,
 	    pool->supervisor_restarts, "Times the supervisor came back.");
 	exposition_family(e, "nds_reloads_total", "counter",
 	    "Reloads: done, failed (the old generation stays), refused.");
-	results(e, "nds_reloads_total", "done", pool->reloads);
-	results(e, "nds_reloads_total", "failed", pool->reloads_failed);
-	results(e, "nds_reloads_total", "refused",
+	labelled(e, "nds_reloads_total", "result=\"done\"", pool->reloads);
+	labelled(e, "nds_reloads_total", "result=\"failed\"", pool->reloads_failed);
+	labelled(e, "nds_reloads_total", "result=\"refused\"",
 	    s->event[EVENT_RELOAD_REFUSED]);
 	exposition_family(e, "nds_upgrades_total", "counter",
 	    "Times another binary of ndsd took over, or could not.");
-	results(e, "nds_upgrades_total", "done", pool->upgrades);
-	results(e, "nds_upgrades_total", "failed",
+	labelled(e, "nds_upgrades_total", "result=\"done\"", pool->upgrades);
+	labelled(e, "nds_upgrades_total", "result=\"failed\"",
 	    s->event[EVENT_UPGRADE_FAILED]);
 }
 

@@ -10,7 +10,6 @@
 #include "helper/shed.h"
 
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <errno.h>
@@ -18,16 +17,15 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "helper/ask.h"
 #include "helper/clients.h"
 #include "helper/delay.h"
 #include "helper/place.h"
+#include "helper/refusal.h"
 #include "helper/role.h"
 #include "proto/exit.h"
 #include "proto/queue.h"
@@ -68,6 +66,7 @@ struct shed {
 	int orphaned;	   /* ndsd is gone: stay until another has come */
 	struct place place;
 	uint64_t accepted; /* by us */
+	struct refusal refusal;
 	/* of the line that is due */
 	int64_t since_ms, oldest_ms;
 	unsigned long long refused;
@@ -198,45 +197,6 @@ next_look(const struct shed *s)
 
 /* ---- refusing ------------------------------------------------------------ */
 
-unsigned
-shed_retry_after_s(int64_t retry_after_ms)
-{
-	unsigned least = (unsigned)((retry_after_ms + 999) / 1000), any = 0;
-
-	if (getrandom(&any, sizeof(any), GRND_NONBLOCK) < 0)
-		any = 0;
-	return least + any % (least + 1);
-}
-
-static uint8_t *
-shed_answer(void *arg, const struct wire_scan *scan, const uint8_t *raw,
-    size_t *bytes)
-{
-	const struct shed *s = arg;
-	struct ask_answer a = {503, "application/problem+json", NULL, NULL};
-	struct ask ask;
-	char more[64];
-	json_t *problem;
-	uint8_t *out;
-
-	ask_read(&ask, scan, raw);
-	problem = ask_problem(&ask, 503, "the service is overloaded, try again "
-	    "later");
-	a.body = problem == NULL ? NULL : json_dumps(problem, JSON_COMPACT);
-	json_decref(problem);
-	if (a.body == NULL)
-		return NULL;
-	snprintf(more, sizeof(more), "Retry-After: %u\r\n%s",
-	    shed_retry_after_s(s->settings->retry_after_ms),
-	    atomic_load(&s->role.pool->draining) ? "Connection: close\r\n" :
-	    "");
-	a.more = more;
-	out = ask_answer(&ask, &a, scan->request_id, bytes);
-	free(a.body);
-	log_debugx("refused %s %s (request %s)", ask.method, ask.path, ask.id);
-	return out;
-}
-
 static void
 say(struct shed *s, int64_t now_ms)
 {
@@ -263,7 +223,7 @@ refuse(struct shed *s, int fd, enum shed_reason reason)
 	}
 	if (sight->head_ms > s->oldest_ms)
 		s->oldest_ms = sight->head_ms;
-	clients_add(&s->clients, fd);
+	clients_add(&s->clients, fd, sight->head_ms < 0 ? 0 : sight->head_ms);
 }
 
 /* Called in the middle of accept4: to interrupt it is all. */
@@ -444,6 +404,7 @@ shed_open(struct shed *s, const struct settings *set, struct nds_error *err)
 	if (role_open(&s->role, 1, err) < 0)
 		return -1;
 	s->delay.kept = &s->role.pool->delay;
+	refusal_open(&s->refusal, set, s->role.pool);
 	place_note(&s->place, s->settings->runtime_dir, BOARD_APP,
 	    s->role.pool, s->role.control_fd);
 	for (int i = 0; i < SHED_REASONS; i++) /* also those before us */
@@ -451,8 +412,8 @@ shed_open(struct shed *s, const struct settings *set, struct nds_error *err)
 	c->name = "shedder";
 	c->peer_ms = PEER_MS;
 	c->answers_large = 1;
-	c->answer = shed_answer;
-	c->arg = s;
+	c->answer = refusal_answer;
+	c->arg = &s->refusal;
 	if (clients_open(c) < 0 ||
 	    clients_watch(c, EPOLL_CTL_ADD, s->role.control_fd, EPOLLIN,
 		EVENT_CONTROL) < 0)

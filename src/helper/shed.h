@@ -3,8 +3,6 @@
 #ifndef HELPER_SHED_H
 #define HELPER_SHED_H
 
-#include <stdint.h>
-
 struct settings;
 
 /* Watch the queue of the listener of fd 0, publish its length and age on the
@@ -12,10 +10,5 @@ struct settings;
  * ORDER_RETIRE or SIGTERM, or, once ndsd is gone, until another has come.
  * Returns the exit status. */
 int shed_run(const struct settings *set);
-
-/* The Retry-After of a refusal: whole seconds between APP_RETRY_AFTER and its
- * double, at random, so that those who were refused together do not come back
- * together. */
-unsigned shed_retry_after_s(int64_t retry_after_ms);
 
 #endif

@@ -2,7 +2,6 @@
 #include "lib/access.h"
 
 #include <stdatomic.h>
-#include <strings.h>
 
 #include "base/log.h"
 #include "lib/trace.h"
@@ -98,13 +97,6 @@ access_line(const struct slot *slot, const struct access *a)
 		log_line_text(&line, "error", a->error);
 	bytes = log_line_end(&line);
 	log_send(line.text, bytes);
-}
-
-const char *
-access_scheme(const char *https)
-{
-	return *https == '\0' || strcasecmp(https, "off") == 0 ? "http" :
-	    "https";
 }
 
 void

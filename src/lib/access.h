@@ -30,9 +30,6 @@ struct access {
 	int64_t us;			 /* from accept to now */
 };
 
-/* The scheme of the URL, by the front's HTTPS parameter. */
-const char *access_scheme(const char *https);
-
 /* Count it, write its line and its span, by the slot's flags only once.
  * Never blocks. */
 void access_end(struct slot *slot, const struct access *a);

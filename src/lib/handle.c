@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "helper/shed.h"
+#include "helper/refusal.h"
 #include "lib/access.h"
 #include "lib/app.h"
 #include "lib/cache.h"
@@ -74,7 +74,7 @@ exchange_log(const struct exchange *x, int status)
 	    .method = request.method,
 	    .path = request_path(),
 	    .client = request.client,
-	    .scheme = access_scheme(param("HTTPS")),
+	    .scheme = otlp_scheme(param("HTTPS")),
 	    .protocol = param("SERVER_PROTOCOL"),
 	    .agent = param("HTTP_USER_AGENT"),
 	    .state = nds_tracestate(&request),
@@ -204,7 +204,7 @@ answer_late(struct exchange *x)
 	if (nds_problem(&response, 503, "%s", x->why) != 0)
 		return 503;
 	snprintf(seconds, sizeof(seconds), "%u",
-	    shed_retry_after_s(x->app->settings.retry_after_ms));
+	    refusal_retry_after_s(x->app->settings.retry_after_ms));
 	nds_set_header(&response, "Retry-After", seconds);
 	return 0;
 }

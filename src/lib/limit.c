@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "helper/shed.h"
+#include "helper/refusal.h"
 #include "lib/app.h"
 #include "lib/request.h"
 #include "lib/response.h"
@@ -221,7 +221,7 @@ retry_after(const struct limits *l, struct nds_response *res)
 	if (res->limits != NULL)
 		used = strlen(fields);
 	snprintf(fields + used, sizeof(fields) - used,
-	    "Retry-After: %u\r\n", shed_retry_after_s(l->retry_after_ms));
+	    "Retry-After: %u\r\n", refusal_retry_after_s(l->retry_after_ms));
 	res->limits = fields;
 }
 

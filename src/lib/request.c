@@ -250,7 +250,7 @@ nds_traceparent(const struct nds_request *req)
 const char *
 nds_tracestate(const struct nds_request *req)
 {
-	return trace_state(&req->trace, nds_header(req, "tracestate"));
+	return ident_state(&req->trace, nds_header(req, "tracestate"));
 }
 
 int64_t

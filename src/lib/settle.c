@@ -167,9 +167,9 @@ account(struct slot *s, const struct ending *e)
 	settle_name(s);
 	trace_identify(s, &trace,
 	    param(s, &scan, "HTTP_TRACEPARENT", parent, sizeof(parent)));
-	a.state = trace_state(&trace,
+	a.state = ident_state(&trace,
 	    param(s, &scan, "HTTP_TRACESTATE", state, sizeof(state)));
-	a.scheme = access_scheme(param(s, &scan, "HTTPS", https,
+	a.scheme = otlp_scheme(param(s, &scan, "HTTPS", https,
 	    sizeof(https)));
 	param(s, &scan, "SERVER_PROTOCOL", protocol, sizeof(protocol));
 	param(s, &scan, "HTTP_USER_AGENT", agent, sizeof(agent));

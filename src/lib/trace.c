@@ -11,8 +11,6 @@
 #include "lib/span.h"
 #include "proto/ring.h"
 
-#define STATE_MAX 512 /* bytes of tracestate that must be sent on (3.3.1.5) */
-
 static struct {
 	struct slot *slot; /* NULL = off */
 	int64_t share;	   /* of new traces, in millionths */
@@ -32,15 +30,6 @@ trace_open(const struct settings *s, struct slot *slot)
 		tracing.slot = slot;
 }
 
-/* By the trace's id, so that all who decide by the same share agree. */
-static int
-is_chosen(const struct ident_trace *trace)
-{
-	uint64_t random = strtoull(trace->trace_id + 18, NULL, 16);
-
-	return random % 1000000 < (uint64_t)tracing.share;
-}
-
 void
 trace_identify(struct slot *slot, struct ident_trace *trace,
     const char *offered)
@@ -50,8 +39,8 @@ trace_identify(struct slot *slot, struct ident_trace *trace,
 	    ident_again(trace, slot->traceparent, offered) == 0)
 		return;
 	ident_trace(trace, offered);
-	if (tracing.slot != NULL && trace->caller[0] == '\0')
-		ident_sample(trace, is_chosen(trace));
+	if (tracing.slot != NULL)
+		ident_choose(trace, tracing.share);
 	memcpy(slot->traceparent, trace->parent, sizeof(slot->traceparent));
 }
 
@@ -62,111 +51,55 @@ trace_wanted(const struct ident_trace *trace)
 }
 
 void
-trace_write(const char *line, size_t bytes)
+trace_write(struct otlp_span *r, const char *why)
 {
-	ring_span_write(tracing.slot, line, bytes);
-}
+	size_t bytes = otlp_end(r, why);
 
-const char *
-trace_state(const struct ident_trace *trace, const char *offered)
-{
-	if (offered == NULL || trace->caller[0] == '\0')
-		return "";
-	for (const char *c = offered; *c != '\0'; c++)
-		if (c - offered >= STATE_MAX || *c < 0x20 || *c > 0x7e)
-			return "";
-	return strchr(offered, '=') == NULL ? "" : offered;
+	ring_span_write(tracing.slot, r->line.text, bytes);
 }
 
 /* ---- the span of a request -------------------------------------------- */
 
-static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE",
-    "CONNECT", "OPTIONS", "TRACE", "PATCH", NULL};
-
-/* One of a closed list: anyone can make up others. */
-static const char *
-known_method(const char *method)
-{
-	for (int i = 0; methods[i] != NULL; i++)
-		if (strcmp(methods[i], method) == 0)
-			return method;
-	return "_OTHER";
-}
-
-/* As the semantic conventions for HTTP servers name them. */
 static void
-http_attributes(struct span_record *r, const struct access *a)
+own_attributes(struct otlp_span *r, struct slot *slot, const struct access *a)
 {
-	const char *method = known_method(a->method);
-	char status[16];
-
-	span_text(r, "http.request.method", method);
-	if (strcmp(method, a->method) != 0)
-		span_text(r, "http.request.method_original", a->method);
-	span_text(r, "url.scheme", a->scheme);
-	span_text(r, "url.path", a->path);
-	if (a->route != NULL)
-		span_text(r, "http.route", a->route);
-	if (a->status != ACCESS_GONE)
-		span_number(r, "http.response.status_code", a->status);
-	if (a->client[0] != '\0')
-		span_text(r, "client.address", a->client);
-	if (strncmp(a->protocol, "HTTP/", 5) == 0)
-		span_text(r, "network.protocol.version", a->protocol + 5);
-	if (a->agent[0] != '\0')
-		span_text(r, "user_agent.original", a->agent);
-	snprintf(status, sizeof(status), "%d", a->status);
-	if (a->status == ACCESS_GONE)
-		span_text(r, "error.type", "cancelled");
-	else if (a->broken)
-		span_text(r, "error.type", "broken");
-	else if (a->status >= 500)
-		span_text(r, "error.type", status);
-}
-
-static void
-own_attributes(struct span_record *r, struct slot *slot, const struct access *a)
-{
-	span_text(r, "nds.request_id", a->request_id);
-	span_number(r, "nds.worker", slot->number);
-	span_number(r, "nds.generation", atomic_load(&slot->generation));
-}
-
-static void
-name_span(const struct access *a, char *name, size_t room)
-{
-	const char *method = known_method(a->method);
-
-	if (strcmp(method, "_OTHER") == 0)
-		method = "HTTP";
-	snprintf(name, room, "%s%s%s", method, a->route == NULL ? "" : " ",
-	    a->route == NULL ? "" : a->route);
+	otlp_text(r, "nds.request_id", a->request_id);
+	otlp_number(r, "nds.worker", slot->number);
+	otlp_number(r, "nds.generation", atomic_load(&slot->generation));
 }
 
 void
 trace_end(struct slot *slot, const struct access *a)
 {
-	int64_t now_us = clock_us();
-	struct span_record r;
-	struct span_ids ids = {a->trace->trace_id, a->trace->span_id,
+	struct otlp_http http = {a->method, a->scheme, a->path, a->client,
+	    a->protocol, a->agent, a->route, a->status, NULL};
+	struct otlp_ids ids = {a->trace->trace_id, a->trace->span_id,
 	    a->trace->caller, a->state};
+	int64_t now_us = clock_us();
+	struct otlp_span r;
 	char name[160];
 
 	if (!trace_wanted(a->trace))
 		return;
-	name_span(a, name, sizeof(name));
-	span_begin(&r, &ids, name, 1);
-	span_times(&r, now_us - a->us, now_us);
-	span_attributes(&r);
-	http_attributes(&r, a);
+	if (a->broken)
+		http.failure = "broken";
+	if (a->status == ACCESS_GONE) {
+		http.failure = "cancelled";
+		http.status = 0;
+	}
+	otlp_http_name(&http, name, sizeof(name));
+	otlp_begin(&r, &ids, name, OTLP_SERVER);
+	otlp_times(&r, now_us - a->us, now_us);
+	otlp_attributes(&r);
+	otlp_http(&r, &http);
 	own_attributes(&r, slot, a);
 	span_handlers(&r);
-	span_events(&r);
+	otlp_events(&r);
 	if (atomic_load(&slot->tries) > 0)
-		span_event(&r, "replay",
+		otlp_event(&r, "replay",
 		    atomic_load(&slot->replayed_ms) * 1000, NULL);
 	if (a->event != NULL)
-		span_event(&r, a->event, now_us, a->error);
-	span_end(&r, a->status >= 500 || a->broken ?
+		otlp_event(&r, a->event, now_us, a->error);
+	trace_write(&r, a->status >= 500 || a->broken ?
 	    a->error == NULL ? "" : a->error : NULL);
 }

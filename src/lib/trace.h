@@ -10,6 +10,7 @@
 
 #include "proto/board.h"
 #include "proto/ident.h"
+#include "proto/otlp.h"
 #include "proto/settings.h"
 
 struct access;
@@ -29,11 +30,7 @@ int trace_wanted(const struct ident_trace *trace);
 /* The request has ended: write its span, when it is wanted. */
 void trace_end(struct slot *slot, const struct access *a);
 
-/* Write one line into the ring. */
-void trace_write(const char *line, size_t bytes);
-
-/* The caller's tracestate as it may be sent on, "" when it sent none or one
- * that is malformed. */
-const char *trace_state(const struct ident_trace *trace, const char *offered);
+/* End a record (otlp_end) and write it into the ring. */
+void trace_write(struct otlp_span *r, const char *why);
 
 #endif

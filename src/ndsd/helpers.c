@@ -402,12 +402,13 @@ helper_program_known(struct supervisor *sup)
 {
 	const struct settings *s = &sup->state->settings;
 	struct helper *checks = &sup->helper[STATE_CHECKS];
-	int serves = sup->state->program_libnds &&
-	    sup->state->drain.phase < DRAIN_STOP_WORKERS;
+	int serves = sup->state->drain.phase < DRAIN_STOP_WORKERS;
+	int ours = sup->state->program_libnds;
 
-	checks->wanted = serves && sup->state->program_checks > 0;
+	checks->wanted = serves && ours && sup->state->program_checks > 0;
+	/* of others there are the spans of what the shedder refuses */
 	sup->helper[STATE_OBSERVER].wanted = serves &&
-	    (s->slow_ms > 0 || strcmp(s->trace, "off") != 0);
+	    (ours || strcmp(s->trace, "off") != 0);
 }
 
 void

@@ -344,6 +344,11 @@ helpers_stop(struct supervisor *sup, int64_t now_ms)
 		helper_stop(&sup->helper[STATE_HEALTH]);
 		helper_stop(&sup->helper[STATE_CHECKS]);
 		helper_stop(&sup->helper[STATE_SHED]);
+	}
+	/* behind the shedder, which may have refused some at the very end */
+	if (!sup->observer_told && sup->state->helper[STATE_SHED].pid <= 0) {
+		sup->observer_told = 1;
+		sup->close_ms = now_ms + HELPERS_STOP_MS;
 		helper_stop(&sup->helper[STATE_OBSERVER]);
 	}
 	for (int i = 0; i < STATE_HELPERS; i++) {

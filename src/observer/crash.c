@@ -32,7 +32,7 @@ sample_take(struct stack_sample *to, const struct slot *s)
 }
 
 static void
-tell(const struct slot *s)
+tell(const struct slot *s, uint32_t crashes)
 {
 	static struct stack_sample sample;
 	char address[24], where[LOG_TEXT_MAX];
@@ -55,6 +55,8 @@ tell(const struct slot *s)
 		log_line_text(&l, "address", address);
 	log_line_number(&l, "worker", s->number);
 	log_line_number(&l, "pid", crash->told_pid);
+	if (crashes > 1)
+		log_line_number(&l, "crashes", crashes);
 	log_line_text(&l, "request", fate < 4 ? fates[fate] : "?");
 	if (fate != CRASH_NONE)
 		subject_tell(&subject, &l);
@@ -62,13 +64,23 @@ tell(const struct slot *s)
 	log_send(l.text, log_line_end(&l));
 }
 
+/* The next one may be noting itself over it. */
+static int
+is_whole(const struct slot_crash *crash)
+{
+	int32_t pid = atomic_load(&crash->pid);
+
+	return pid == 0 || pid == crash->told_pid;
+}
+
 void
-crash_look(uint32_t *told, const struct slot *s)
+crash_look(struct slot *s)
 {
 	uint32_t serial = atomic_load(&s->crash.serial);
+	uint32_t told = atomic_load(&s->crash_told);
 
-	if (serial == *told)
+	if (serial == told || !is_whole(&s->crash))
 		return;
-	*told = serial;
-	tell(s);
+	atomic_store(&s->crash_told, serial); /* first: we may die of it */
+	tell(s, serial - told);
 }

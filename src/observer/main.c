@@ -38,8 +38,6 @@ struct observer {
 	struct spool spool;
 	struct sender sender;
 	struct slow slow;
-	uint32_t crashes[BOARD_SLOTS_MAX]; /* told, by their serials */
-	uint64_t written, dropped; /* spans: to the file alone; here */
 	int file_failed;
 	int64_t leave_ms; /* at the latest; 0 = nobody has told us to */
 };
@@ -60,8 +58,6 @@ slot_take(struct observer *o, uint32_t number, int fd)
 		return;
 	}
 	board_unmap(o->slot[number]);
-	if (o->slot[number] == NULL) /* an earlier one has told of those */
-		o->crashes[number] = atomic_load(&s->crash.serial);
 	o->slot[number] = s;
 	if (number >= o->slots)
 		o->slots = number + 1;
@@ -131,15 +127,13 @@ ship(struct observer *o)
 		return;
 	b.text = spool_take(&o->spool, &b.spans, &b.bytes);
 	if (b.text == NULL) {
-		o->dropped += b.spans;
+		atomic_fetch_add(&o->pool->spans_dropped, b.spans);
 		return;
 	}
-	if (o->settings.trace_file[0] != '\0') {
-		if (file_add(o, &b) < 0)
-			o->dropped += b.spans;
-		else if (o->sender.url == NULL)
-			o->written += b.spans;
-	}
+	if (o->settings.trace_file[0] != '\0')
+		atomic_fetch_add(file_add(o, &b) < 0 ?
+		    &o->pool->spans_unwritten : &o->pool->spans_written,
+		    b.spans);
 	sender_push(&o->sender, b);
 }
 
@@ -153,11 +147,12 @@ line_take(struct observer *o, const char *line, size_t bytes)
 		rc = spool_add(&o->spool, line, bytes, clock_ms());
 	}
 	if (rc != 0)
-		o->dropped++;
+		atomic_fetch_add(&o->pool->spans_dropped, 1);
 }
 
+/* The spans of a slot; of the shedder where it is NULL. */
 static void
-slot_collect(struct observer *o, struct slot *s)
+spans_collect(struct observer *o, struct slot *s)
 {
 	static char text[16 * RING_LINE_MAX];
 	const char *at, *end, *next;
@@ -165,7 +160,8 @@ slot_collect(struct observer *o, struct slot *s)
 
 	/* no longer than this at a time: others have rings too */
 	for (int turns = 0; turns < 16; turns++) {
-		n = ring_span_read(s, text, sizeof(text));
+		n = s == NULL ? ring_shed_read(o->pool, text, sizeof(text)) :
+		    ring_span_read(s, text, sizeof(text));
 		if (n == 0)
 			return;
 		end = text + n;
@@ -186,27 +182,34 @@ turn(struct observer *o)
 
 	for (uint32_t i = 0; i < o->slots; i++)
 		if (o->slot[i] != NULL) {
-			slot_collect(o, o->slot[i]);
-			crash_look(&o->crashes[i], o->slot[i]);
+			spans_collect(o, o->slot[i]);
+			crash_look(o->slot[i]);
 		}
+	spans_collect(o, NULL);
 	now = clock_ms();
 	slow_look(&o->slow, o->slot, o->slots, o->settings.slow_ms, now);
 	if (o->leave_ms > 0 || now - o->spool.since_ms >= GATHER_MS)
 		ship(o);
 	sender_step(&o->sender, now);
+	atomic_store(&o->pool->spans_gathered, o->spool.spans);
+	atomic_store(&o->pool->spans_queued, sender_queued(&o->sender));
 	atomic_fetch_add(&o->pool->observer_turns, 1);
-	atomic_store(&o->pool->spans_sent,
-	    o->sender.sent + o->written);
-	atomic_store(&o->pool->spans_dropped,
-	    o->sender.dropped + o->dropped);
+}
+
+/* What one before us had in hand when it died. */
+static void
+inherit(struct pool_board *pool)
+{
+	atomic_fetch_add(&pool->spans_dropped,
+	    atomic_exchange(&pool->spans_gathered, 0));
+	atomic_fetch_add(&pool->spans_unsent,
+	    atomic_exchange(&pool->spans_queued, 0));
 }
 
 static void
 run(struct observer *o)
 {
-	/* an earlier one may have counted */
-	o->written = atomic_load(&o->pool->spans_sent);
-	o->dropped = atomic_load(&o->pool->spans_dropped);
+	inherit(o->pool);
 	do {
 		sender_wait(&o->sender, o->leave_ms > 0 ? -1 : o->control_fd,
 		    TURN_MS);
@@ -215,8 +218,7 @@ run(struct observer *o)
 	} while (o->leave_ms == 0 ||
 	    (o->sender.count > 0 && clock_ms() < o->leave_ms));
 	sender_close(&o->sender);
-	atomic_store(&o->pool->spans_dropped,
-	    o->sender.dropped + o->dropped);
+	atomic_store(&o->pool->spans_queued, 0);
 }
 
 static const char *
@@ -249,7 +251,7 @@ main(int argc, char **argv)
 	if (o->pool == NULL ||
 	    given_fd(BOARD_ENV_CONTROL, &o->control_fd, &err) < 0 ||
 	    sender_open(&o->sender, strcmp(o->settings.trace, "off") == 0 ?
-		"" : o->settings.trace_endpoint, &err) < 0)
+		"" : o->settings.trace_endpoint, o->pool, &err) < 0)
 		goto failed;
 	run(o);
 	free(o);

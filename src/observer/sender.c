@@ -62,9 +62,11 @@ name_set(struct sender *s, const char *url)
 }
 
 int
-sender_open(struct sender *s, const char *url, struct nds_error *err)
+sender_open(struct sender *s, const char *url, struct pool_board *pool,
+    struct nds_error *err)
 {
 	memset(s, 0, sizeof(*s));
+	s->pool = pool;
 	if (*url == '\0')
 		return 0;
 	s->url = url;
@@ -86,12 +88,19 @@ pop(struct sender *s)
 	s->count--;
 }
 
+static void
+drop(struct sender *s, unsigned spans)
+{
+	s->dropped += spans;
+	atomic_fetch_add(&s->pool->spans_unsent, spans);
+}
+
 void
 sender_push(struct sender *s, struct sender_body body)
 {
 	if (s->url == NULL || s->count == SENDER_QUEUE) {
 		if (s->url != NULL)
-			s->dropped += body.spans;
+			drop(s, body.spans);
 		free(body.text);
 		return;
 	}
@@ -112,11 +121,12 @@ begin(struct sender *s)
 static void
 taken(struct sender *s)
 {
-	s->sent += s->body[s->first].spans;
+	atomic_fetch_add(&s->pool->spans_sent, s->body[s->first].spans);
 	if (s->complained)
 		log_info("%s takes traces again; %llu spans were dropped",
 		    s->name, (unsigned long long)s->dropped);
 	s->complained = 0;
+	s->dropped = 0;
 	s->failures = 0;
 	pop(s);
 }
@@ -160,7 +170,7 @@ refused(struct sender *s)
 		log_warnx("%s refuses traces: %s; spans are dropped", s->name,
 		    s->why);
 	s->failures = 0;
-	s->dropped += s->body[s->first].spans;
+	drop(s, s->body[s->first].spans);
 	pop(s);
 }
 
@@ -222,11 +232,21 @@ sender_wait(struct sender *s, int fd, int timeout_ms)
 		    timeout_ms, NULL);
 }
 
+unsigned
+sender_queued(const struct sender *s)
+{
+	unsigned spans = 0;
+
+	for (unsigned i = 0; i < s->count; i++)
+		spans += s->body[(s->first + i) % SENDER_QUEUE].spans;
+	return spans;
+}
+
 void
 sender_close(struct sender *s)
 {
 	while (s->count > 0) {
-		s->dropped += s->body[s->first].spans;
+		drop(s, s->body[s->first].spans);
 		pop(s);
 	}
 	if (s->url == NULL)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "proto/board.h"
 
 #define SENDER_QUEUE 32
 
@@ -32,11 +33,14 @@ struct sender {
 	int complained;	   /* of them, and it has taken nothing since */
 	int64_t retry_ms;  /* not before */
 	char why[256];	   /* the last failure */
-	uint64_t sent, dropped; /* spans */
+	uint64_t dropped;  /* spans, since it took something */
+	struct pool_board *pool; /* counts for all */
 };
 
-/* Returns 0 or -1 with err. */
-int sender_open(struct sender *s, const char *url, struct nds_error *err);
+/* Spans are counted in pool, which is kept by reference.  Returns 0 or -1 with
+ * err. */
+int sender_open(struct sender *s, const char *url, struct pool_board *pool,
+    struct nds_error *err);
 
 /* Take a body over; without room it is dropped. */
 void sender_push(struct sender *s, struct sender_body body);
@@ -47,6 +51,9 @@ void sender_step(struct sender *s, int64_t now_ms);
 /* Wait for the collector, for fd to be readable (-1: none), or at most
  * timeout_ms. */
 void sender_wait(struct sender *s, int fd, int timeout_ms);
+
+/* Spans that wait. */
+unsigned sender_queued(const struct sender *s);
 
 /* Drop what is left. */
 void sender_close(struct sender *s);

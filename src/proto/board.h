@@ -226,6 +226,8 @@ struct slot {
 	_Alignas(64) _Atomic uint64_t trace_tail;
 
 	struct slot_crash crash;
+	/* Written by the observer. */
+	_Atomic uint32_t crash_told; /* the serial that it has told of */
 };
 
 /* Why the shedder has refused a request. */
@@ -239,6 +241,7 @@ enum shed_reason {
 #define POOL_MAGIC 0x4244534eu /* "NSDB" */
 #define POOL_VERSION 1
 #define BOARD_CHECKS_MAX 16
+#define BOARD_SHED_RING 32768 /* bytes, a power of two */
 
 enum check_status { CHECK_PENDING, CHECK_OK, CHECK_FAILED };
 
@@ -316,8 +319,8 @@ struct pool_board {
 	/* Written by the supervisor. */
 	_Atomic uint64_t event[BOARD_EVENTS];
 
-	/* Written by the observer: spans that were exported, and that were
-	 * given up behind the rings. */
+	/* Written by the observer: spans that the collector has taken; that
+	 * were given up between the rings and the two below. */
 	_Atomic uint64_t spans_sent, spans_dropped;
 	_Atomic uint64_t observer_turns; /* of its loop; it lives */
 
@@ -330,6 +333,20 @@ struct pool_board {
 	/* Written by the supervisor. 1: the last reload failed, so what serves
 	 * is not what was asked for. */
 	_Atomic uint32_t behind;
+
+	/* Written by the observer: spans that the collector did not take; that
+	 * stand in the file, that do not. */
+	_Atomic uint64_t spans_unsent, spans_written, spans_unwritten;
+	/* Those that it has in hand, for the one after it to count when it
+	 * dies: on their way to the collector; to both. */
+	_Atomic uint64_t spans_queued, spans_gathered;
+
+	/* Spans of requests that the shedder has refused: see ring.h.  Written
+	 * by the shedder; the tail by the observer. */
+	_Alignas(64) _Atomic uint64_t shed_head;
+	_Atomic uint64_t shed_dropped; /* spans that found it full */
+	_Alignas(64) _Atomic uint64_t shed_tail;
+	uint8_t shed_ring[BOARD_SHED_RING];
 };
 
 /* Make an anonymous slot segment; the areas are rounded up to pages.

@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
+
+#define STATE_MAX 512 /* bytes of tracestate that must be sent on (3.3.1.5) */
 
 /* Random bytes in store.  Its page reads as zeros in a forked child, so that
  * parent and child never draw the same, at no system call a request. */
@@ -168,10 +171,19 @@ ident_sampled(const struct ident_trace *trace)
 	return trace->parent[54] == '1';
 }
 
-void
+static void
 ident_sample(struct ident_trace *trace, int sampled)
 {
 	trace->parent[54] = sampled ? '1' : '0';
+}
+
+void
+ident_choose(struct ident_trace *trace, int64_t share)
+{
+	uint64_t random = strtoull(trace->trace_id + 18, NULL, 16);
+
+	if (trace->caller[0] == '\0')
+		ident_sample(trace, random % 1000000 < (uint64_t)share);
 }
 
 void
@@ -209,4 +221,15 @@ ident_again(struct ident_trace *trace, const char *own, const char *offered)
 	trace->span_id[16] = '\0';
 	caller_find(trace, offered);
 	return 0;
+}
+
+const char *
+ident_state(const struct ident_trace *trace, const char *offered)
+{
+	if (offered == NULL || trace->caller[0] == '\0')
+		return "";
+	for (const char *c = offered; *c != '\0'; c++)
+		if (c - offered >= STATE_MAX || *c < 0x20 || *c > 0x7e)
+			return "";
+	return strchr(offered, '=') == NULL ? "" : offered;
 }

@@ -7,6 +7,8 @@
 #ifndef PROTO_IDENT_H
 #define PROTO_IDENT_H
 
+#include <stdint.h>
+
 #define IDENT_REQUEST_BYTES 64 /* with its NUL; as in struct slot */
 
 struct ident_trace {
@@ -32,8 +34,15 @@ int ident_again(struct ident_trace *trace, const char *own,
 /* A new span id, 16 digits and a NUL. */
 void ident_span(char id[17]);
 
-/* The sampled flag, to be read and set. */
+/* The sampled flag. */
 int ident_sampled(const struct ident_trace *trace);
-void ident_sample(struct ident_trace *trace, int sampled);
+
+/* Where the trace has begun here, sample it by chance: share is in millionths.
+ * The trace's id decides, so all who know it and the share agree. */
+void ident_choose(struct ident_trace *trace, int64_t share);
+
+/* The caller's tracestate as it may be sent on, "" when it sent none or one
+ * that is malformed. */
+const char *ident_state(const struct ident_trace *trace, const char *offered);
 
 #endif

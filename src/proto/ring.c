@@ -34,6 +34,13 @@ span_ring(struct slot *s)
 	return r;
 }
 
+static struct ring
+shed_ring(struct pool_board *p)
+{
+	return (struct ring){p->shed_ring, BOARD_SHED_RING, &p->shed_head,
+	    &p->shed_tail, &p->shed_dropped};
+}
+
 static void
 copy_in(const struct ring *r, uint64_t head, const char *line, size_t bytes)
 {
@@ -138,6 +145,22 @@ size_t
 ring_span_read(struct slot *s, char *out, size_t bytes)
 {
 	struct ring r = span_ring(s);
+
+	return take(&r, out, bytes);
+}
+
+int
+ring_shed_write(struct pool_board *p, const char *line, size_t bytes)
+{
+	struct ring r = shed_ring(p);
+
+	return put(&r, line, bytes) == 0 ? -1 : 0;
+}
+
+size_t
+ring_shed_read(struct pool_board *p, char *out, size_t bytes)
+{
+	struct ring r = shed_ring(p);
 
 	return take(&r, out, bytes);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The rings of a slot, one for log lines, read by ndsd, and one for finished
- * spans, read by the observer.  Each has one writer (the worker), one reader,
- * and whole lines only.  The writer publishes a line by one release-store of
+ * spans, read by the observer; the pool's board has another for the spans of
+ * the shedder.  Each has one writer, one reader, and whole lines only.  The writer publishes a line by one release-store of
  * the head after all of its bytes; the reader gives room back by storing the
  * tail.  Neither ever waits for the other: a line that does not fit is dropped
- * and counted in slot.count.log_dropped or slot.trace_dropped.  After the death
+ * and counted in slot.count.log_dropped, slot.trace_dropped or
+ * pool_board.shed_dropped.  After the death
  * of the worker what was published is whole.
  */
 #ifndef PROTO_RING_H
@@ -31,5 +32,9 @@ size_t ring_read(struct slot *s, char *out, size_t bytes);
 /* The same for spans, without a poke: the observer comes by the clock. */
 int ring_span_write(struct slot *s, const char *line, size_t bytes);
 size_t ring_span_read(struct slot *s, char *out, size_t bytes);
+
+/* The same for those of the shedder. */
+int ring_shed_write(struct pool_board *p, const char *line, size_t bytes);
+size_t ring_shed_read(struct pool_board *p, char *out, size_t bytes);
 
 #endif

@@ -110,16 +110,27 @@ is "of an error" "$(of $twice "$server|[.status.code,.attributes.\"error.type\"]
 
 # ---- the collector is away
 metric() {
-	peer --path /metrics "$health" | sed -nE "s/^(body )?nds_spans_$1_total //p"
+	peer --path /metrics "$health" |
+	    sed -nE "s/^(body )?nds_spans_$1_total[{]to=\"$2\"[}] //p"
 }
-is "none was dropped so far" "$(metric dropped)" 0
+is "none was dropped so far" "$(metric dropped any) $(metric dropped collector)" "0 0"
+is "each is counted where it went" "$(metric exported file)" "$(metric exported collector)"
+is "and it went there" "$(metric exported collector)" "$(wc -l <"$spans")"
 kill -KILL "$collector_pid"
 wait_until 5 gone "$collector_pid"
 peer --many 2 --repeat 15000 --path /left "$app" >"$tmp/many" 2>&1
 is "no request is lost while the collector is away" \
     "$(sed -n 's/^whole //p' "$tmp/many")" 30000
-drops() { [ "$(metric dropped)" -gt 0 ]; }
-ok "spans are dropped and counted ($(metric dropped))" wait_until 10 drops
+drops() { [ "$(metric dropped collector)" -gt 0 ]; }
+ok "spans are dropped and counted" wait_until 10 drops
+# 30000 requests have three each; the rings are emptied within a second
+counted() {
+	[ $(($(metric exported file) + $(metric dropped any))) -eq "$1" ]
+}
+ok "each of them is in the file, or counted" wait_until 10 counted \
+    $(($(wc -l <"$spans") + 90000))
+is "what the collector missed does not count against the file" \
+    "$(metric dropped file)" 0
 observer=$(pgrep -f "^$builddir/nds-observer" -P "$(field .supervisor.pid)")
 most=65536
 [ -z "$sanitize" ] || most=1048576 # it keeps what is freed
@@ -133,7 +144,19 @@ told_back() { grep -q 'takes traces again' "$tmp/ndsd.log"; }
 ok "it takes traces again" wait_until 20 told_back
 
 # ---- the observer dies, and is told to end
+kill -KILL "$collector_pid"
+wait_until 5 gone "$collector_pid"
+waits=$(($(metric exported file) + 3))
+ask --path /left --param "HTTP_TRACEPARENT=00-${back//5/a}-$caller-01" "$app"
+in_hand() { [ "$(metric exported file)" -ge "$waits" ]; }
+ok "what comes meanwhile waits for the collector" wait_until 5 in_hand
 kill -KILL "$observer"
+balanced() {
+	[ $(($(metric exported collector) + $(metric dropped collector))) \
+	    -eq "$(metric exported file)" ]
+}
+ok "what an observer had in hand when it died is counted" wait_until 5 balanced
+collector_start
 after=66666666666666666666666666666666
 ask --path /left --param "HTTP_TRACEPARENT=00-$after-$caller-01" "$app"
 ok "another observer takes what waits" wait_until 20 arrived $after 3
@@ -162,6 +185,67 @@ is "with the refusal as an event" \
     '["shed","429"]'
 stop_is 0 "it stops once more"
 unset APP_REQUEST_TIMEOUT APP_RATE_LIMIT
+
+# ---- what never came to a worker
+export APP_WORKERS=1 APP_QUEUE_TIMEOUT=200ms APP_LOG_LEVEL=debug
+# flight_begin: one that keeps the worker busy
+flight_begin() {
+	peer --path /slow --timeout 20000 "$app" >"$tmp/flight" &
+	flight=$!
+	wait_until 5 has_busy
+}
+full=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+ndsd_start -- "$(program tests/peer/traced)"
+flight_begin
+ask --path /left --param "HTTP_TRACEPARENT=00-$full-$caller-01" \
+    --param HTTP_TRACESTATE=a=1 --param HTTPS=on --param REMOTE_ADDR=192.0.2.9 \
+    --header 'X-Request-Id: refused' "$app"
+is "a request that waits too long is refused" "$status_code" 503
+ok "and has a span" wait_until 10 arrived $full 1
+is "as the protocol wants it" "$(of $full "$server.wrong")" "[]"
+is "of what is known of it" "$(of $full "$server|[.name,.parentSpanId,.traceState,
+    .attributes.\"url.scheme\",.attributes.\"url.path\",
+    .attributes.\"client.address\",.attributes.\"nds.request_id\",
+    .attributes.\"error.type\",.status.code,.events[].name]|
+    map(tostring)|join(\" \")")" \
+    "GET $caller a=1 https /left 192.0.2.9 refused 503 2 shed"
+ok "it begins when it came into the queue" test "$(of $full \
+    "$server|((.endTimeUnixNano|tonumber)-(.startTimeUnixNano|tonumber))/1e6|floor")" -ge 200
+is "its log line has the same ids" \
+    "$(grep '"request refused"' "$tmp/ndsd.log" | jq -r '[.request_id,.trace_id,.span_id]|join(" ")')" \
+    "refused $full $(of $full "$server.spanId")"
+ask --path /left --param "HTTP_TRACEPARENT=00-${full//b/c}-$caller-00" "$app"
+is "a caller that does not sample decides there too" "$status_code" 503
+wait "$flight"
+stop_is 0 "it stops"
+is "and gets no span" "$(of ${full//b/c} length)" 0
+waiting() { [ "$(field .queue.length)" -ge 1 ]; }
+export APP_QUEUE_TIMEOUT=1 APP_REQUEST_TIMEOUT=2 APP_SHUTDOWN_TIMEOUT=3 APP_DRAIN_MAX=0
+ndsd_start
+peer --many 6 --path /_diag/work --query ms=1500 --timeout 20000 \
+    --param "HTTP_TRACEPARENT=00-${full//b/d}-$caller-01" "$app" >"$tmp/last" &
+flight=$!
+wait_until 5 waiting
+kill -QUIT "$ndsd_pid"
+wait "$flight"
+wait_end "$ndsd_pid" 10
+refused=$(sed -n 's/^status 503 //p' "$tmp/last")
+ok "what a stop cannot serve any more is refused" test "$refused" -ge 2
+is "the spans of those are out before ndsd ends" \
+    "$(of ${full//b/d} 'map(select(.status.message=="the pool stops"))|length')" "$refused"
+export APP_QUEUE_TIMEOUT=200ms
+unset APP_SHUTDOWN_TIMEOUT APP_REQUEST_TIMEOUT APP_DRAIN_MAX
+ndsd_start -- "$(program tests/peer/stock-responder)"
+peer --many 2 --path /slow --query ms=1500 --timeout 20000 "$app" >"$tmp/flight" &
+flight=$!
+wait_until 5 waiting
+ask --path / --param "HTTP_TRACEPARENT=00-${full//b/e}-$caller-01" "$app"
+is "a program without libnds: one that waits too long is refused" "$status_code" 503
+ok "and has a span" wait_until 10 arrived ${full//b/e} 1
+wait "$flight"
+stop_is 0 "it stops"
+unset APP_QUEUE_TIMEOUT APP_LOG_LEVEL
+export APP_WORKERS=2
 
 # ---- settings
 unset APP_TRACE_ENDPOINT APP_TRACE_FILE

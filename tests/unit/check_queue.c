@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "helper/delay.h"
-#include "helper/shed.h"
+#include "helper/refusal.h"
 #include "proto/queue_age.h"
 
 #define SAMPLE_MS 10
@@ -336,14 +336,14 @@ START_TEST(retry_after_is_told_and_at_most_twice_that)
 	unsigned seen[8] = {0}, s;
 
 	for (int i = 0; i < 1000; i++) {
-		s = shed_retry_after_s(2500);
+		s = refusal_retry_after_s(2500);
 		ck_assert_uint_ge(s, 3);
 		ck_assert_uint_le(s, 6);
 		seen[s]++;
 	}
 	for (s = 3; s <= 6; s++)
 		ck_assert_uint_gt(seen[s], 150);
-	ck_assert_uint_eq(shed_retry_after_s(0), 0);
+	ck_assert_uint_eq(refusal_retry_after_s(0), 0);
 }
 END_TEST
 
