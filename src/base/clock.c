@@ -59,6 +59,15 @@ clock_stamp(char stamp[CLOCK_STAMP_BYTES])
 	put_digits(stamp + 20, (unsigned)(ts.tv_nsec / 1000000), 3);
 }
 
+const char *
+clock_soon(int64_t wait_ms, char text[CLOCK_SOON_BYTES])
+{
+	if (wait_ms <= 0)
+		return "at once";
+	snprintf(text, CLOCK_SOON_BYTES, "in %lldms", (long long)wait_ms);
+	return text;
+}
+
 int
 clock_left(int64_t deadline_ms, int cap_ms)
 {

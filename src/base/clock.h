@@ -21,6 +21,10 @@ int64_t clock_wall_us(void);
 #define CLOCK_STAMP_BYTES 25
 void clock_stamp(char stamp[CLOCK_STAMP_BYTES]);
 
+/* For people: "at once", "in 1500ms". Returns text. */
+#define CLOCK_SOON_BYTES 32
+const char *clock_soon(int64_t wait_ms, char text[CLOCK_SOON_BYTES]);
+
 /* Milliseconds from now to deadline_ms for poll(2): 0 when it has passed,
  * at most cap_ms. */
 int clock_left(int64_t deadline_ms, int cap_ms);

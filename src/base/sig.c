@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 const char *
 sig_name(int sig)
@@ -16,6 +17,20 @@ sig_name(int sig)
 	else
 		snprintf(text, sizeof(text), "signal %d", sig);
 	return text;
+}
+
+const char *
+sig_ended(int status, char how[SIG_ENDED_BYTES])
+{
+	if (status < 0)
+		snprintf(how, SIG_ENDED_BYTES, "has ended (it is not known how)");
+	else if (WIFSIGNALED(status))
+		snprintf(how, SIG_ENDED_BYTES, "died of %s",
+		    sig_name(WTERMSIG(status)));
+	else
+		snprintf(how, SIG_ENDED_BYTES, "exited with status %d",
+		    WEXITSTATUS(status));
+	return how;
 }
 
 void

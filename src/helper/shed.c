@@ -202,10 +202,10 @@ say(struct shed *s, int64_t now_ms)
 {
 	if (s->refused == 0)
 		return;
-	log_warnx("refused %llu requests within %lldms: the queue's head had "
-		  "waited up to %lldms",
-	    s->refused, (long long)(now_ms - s->since_ms),
-	    (long long)s->oldest_ms);
+	log_warnx("refused %llu request%s within %lldms: no worker for up to "
+		  "%lldms",
+	    s->refused, s->refused == 1 ? "" : "s",
+	    (long long)(now_ms - s->since_ms), (long long)s->oldest_ms);
 	s->refused = 0;
 }
 

@@ -86,12 +86,16 @@ access_line(const struct slot *slot, const struct access *a)
 	log_line_text(&line, "span_id", a->trace->span_id);
 	log_line_text(&line, "method", a->method);
 	log_line_text(&line, "path", a->path);
+	if (a->route != NULL)
+		log_line_text(&line, "route", a->route);
 	log_line_number(&line, "status", a->status);
 	log_line_number(&line, "bytes", (int64_t)a->body_bytes);
 	log_line_milli(&line, "duration_ms", a->us);
 	log_line_number(&line, "worker", slot->number);
 	log_line_number(&line, "generation",
 	    atomic_load_explicit(&slot->generation, memory_order_relaxed));
+	if (slot->tries > 0)
+		log_line_number(&line, "tries", slot->tries);
 	log_line_text(&line, "client", a->client);
 	if (a->error != NULL)
 		log_line_text(&line, "error", a->error);

@@ -34,9 +34,9 @@ static const struct nds_app *running;
 
 /* ---- description --------------------------------------------------------- */
 
-/* Tell ndsd at once that a libnds program runs here: it then waits for a
- * served probe instead of for a lived moment. */
-static void
+/* Tell ndsd that a libnds program runs here, before its main(), which may take
+ * its time: ndsd then waits for a served probe instead of for a lived moment. */
+__attribute__((constructor)) static void
 say_hello(void)
 {
 	const char *text = getenv(BOARD_ENV_CONTROL);
@@ -59,7 +59,6 @@ nds_app_new(const char *name, const char *version)
 	struct nds_app *app = calloc(1, sizeof(*app));
 	struct nds_route *probe;
 
-	say_hello();
 	if (app == NULL)
 		return NULL;
 	app->name = name == NULL ? "" : name;
@@ -256,6 +255,10 @@ run_worker(struct nds_app *app)
 	}
 	journal_open(&app->settings, app->pool == NULL ? NULL : app->slot,
 	    &w.control_fd);
+	snprintf(app->slot->service, sizeof(app->slot->service), "%s",
+	    app->name);
+	snprintf(app->slot->service_version,
+	    sizeof(app->slot->service_version), "%s", app->version);
 	trace_open(&app->settings, app->pool == NULL ? NULL : app->slot);
 	if (w.control_fd >= 0 && app->check_count > 0)
 		order_send(w.control_fd, ORDER_CHECKS,

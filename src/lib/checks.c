@@ -220,19 +220,14 @@ run_read(struct run *run)
 static void
 run_reap(struct run *run)
 {
-	char message[128];
+	char message[128], how[SIG_ENDED_BYTES];
 	int status = 0;
 
 	if (waitpid(run->pid, &status, WNOHANG) == 0)
 		return;
 	if (!run->told) {
-		if (WIFSIGNALED(status))
-			snprintf(message, sizeof(message), "died of %s",
-			    sig_name(WTERMSIG(status)));
-		else
-			snprintf(message, sizeof(message),
-			    "exited with status %d without a result",
-			    WEXITSTATUS(status));
+		snprintf(message, sizeof(message), "%s without a result",
+		    sig_ended(status, how));
 		publish(run, CHECK_FAILED, message);
 	}
 	run->step = RUN_WAITING;

@@ -329,20 +329,14 @@ tell_death(struct guardian *g, int status, int64_t wait_ms)
 {
 	int64_t lived = clock_ms() - g->born_ms;
 	struct worker *w = g->worker;
-	char next[32] = "at once";
+	char how[SIG_ENDED_BYTES], soon[CLOCK_SOON_BYTES];
 
-	if (wait_ms > 0)
-		snprintf(next, sizeof(next), "in %lldms", (long long)wait_ms);
-	if (WIFSIGNALED(status))
-		nds_log(NDS_WARN, "worker %u (pid %d) died of %s after "
-				  "%lld.%llds, next one %s",
-		    w->slot->number, g->pid, sig_name(WTERMSIG(status)),
-		    (long long)lived / 1000, (long long)lived % 1000 / 100,
-		    next);
-	else
-		nds_log(NDS_WARN, "worker %u (pid %d) exited with status %d in "
-				  "a request, next one %s",
-		    w->slot->number, g->pid, WEXITSTATUS(status), next);
+	nds_log(NDS_WARN, "worker %u (pid %d) %s%s after %lld.%llds, next one "
+			  "%s",
+	    w->slot->number, g->pid,
+	    g->taken != 0 ? "was killed" : sig_ended(status, how),
+	    WIFSIGNALED(status) ? "" : " in a request", (long long)lived / 1000,
+	    (long long)lived % 1000 / 100, clock_soon(wait_ms, soon));
 	return w->control_fd >= 0 && own_has(w->control_fd) &&
 	    order_send(w->control_fd, ORDER_DIED, (uint32_t)status, -1) == 0;
 }

@@ -188,7 +188,7 @@ account(struct slot *s, const struct ending *e)
 /* ---- the endings --------------------------------------------------------- */
 
 static size_t
-problem_make(const struct slot *s, uint16_t id, const struct ending *e,
+problem_make(const struct slot *s, uint16_t id, struct ending *e,
     uint8_t *out, size_t room)
 {
 	const char *title = response_reason(e->status);
@@ -200,6 +200,7 @@ problem_make(const struct slot *s, uint16_t id, const struct ending *e,
 	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
 	    "\"detail\":\"%s\",\"request_id\":\"%s\"}",
 	    title, e->status, e->why, s->request_id);
+	e->body_bytes = strlen(body);
 	bytes = snprintf(text, room - WIRE_HEADER_BYTES - WIRE_TRAILER_BYTES,
 	    "Status: %d %s\r\nContent-Type: application/problem+json\r\n"
 	    "Content-Length: %zu\r\nX-Request-Id: %s\r\n%s\r\n%s",

@@ -219,7 +219,7 @@ duties_show(struct supervisor *sup, int64_t now_ms)
 		    state->settings.start_timeout_ms;
 	}
 	if (count > 0)
-		log_info("in the place of those who served until now");
+		log_info("took the sockets' places from the ndsd before");
 	else if (count < 0 && !sup->unshown)
 		log_errorx("%s: we cannot be reached, trying again", err.text);
 	sup->unshown = count < 0;

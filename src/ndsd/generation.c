@@ -213,6 +213,15 @@ generation_blame(struct supervisor *sup, const struct slot_process *s,
 	memcpy(sup->state->roll_said, s->process.tail.text, TAIL_BYTES);
 }
 
+const char *
+generation_late(const struct supervisor *sup, uint32_t number)
+{
+	return sup->state->speaks[number] || !sup->state->libnds_before ?
+	    "did not become ready within APP_START_TIMEOUT" :
+	    "does not say that it is linked with libnds, as the program before "
+	    "it is; to change to one that is not, stop ndsd and start it anew";
+}
+
 static void
 go_back(struct supervisor *sup)
 {

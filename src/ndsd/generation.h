@@ -9,6 +9,8 @@
 #ifndef NDSD_GENERATION_H
 #define NDSD_GENERATION_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 
 struct supervisor;
@@ -29,6 +31,9 @@ int generation_reload(struct supervisor *sup, const char *token,
 /* A process of a slot is dead: if that may end the roll, keep the reason. */
 void generation_blame(struct supervisor *sup, const struct slot_process *s,
     const char *how);
+
+/* Why a worker that has not become ready in time was killed. */
+const char *generation_late(const struct supervisor *sup, uint32_t number);
 
 /* Settle a roll that has ended: before the policy has anything else started, or
  * it would be what the roll has given up. */

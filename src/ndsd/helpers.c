@@ -64,7 +64,7 @@ alive_ended(void *arg, uint32_t events)
 	struct helper *h = arg;
 
 	(void)events;
-	helper_dead(h, 0, clock_ms());
+	helper_dead(h, -1, clock_ms());
 	supervisor_step(h->sup);
 }
 
@@ -311,6 +311,7 @@ helper_dead(struct helper *h, int status, int64_t now_ms)
 {
 	struct state_process *r = record(h);
 	int pid = r->pid, young = now_ms - r->spawned_ms < HELPER_YOUNG_MS;
+	char how[SIG_ENDED_BYTES], soon[CLOCK_SOON_BYTES];
 
 	unwatch(h);
 	process_close(&h->process, &h->sup->loop);
@@ -333,11 +334,9 @@ helper_dead(struct helper *h, int status, int64_t now_ms)
 	}
 	r->failures = young ? r->failures + 1 : 0;
 	r->retry_ms = now_ms + pool_retry_ms(r->failures);
-	log_warnx("%s (pid %d) %s %d, next start in %lldms", h->process.name,
-	    pid,
-	    WIFSIGNALED(status) ? "died of signal" : "exited with status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-	    (long long)pool_retry_ms(r->failures));
+	log_warnx("%s (pid %d) %s, next start %s", h->process.name, pid,
+	    sig_ended(status, how),
+	    clock_soon(pool_retry_ms(r->failures), soon));
 }
 
 /* Once: a second SIGINT ends lighttpd in the middle of its requests, and the

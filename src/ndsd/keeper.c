@@ -223,6 +223,7 @@ static void
 supervisor_died(struct keeper *k, int status)
 {
 	int64_t lived = clock_ms() - k->started_ms;
+	char how[SIG_ENDED_BYTES], soon[CLOCK_SOON_BYTES];
 
 	k->pid = 0;
 	if (k->done)
@@ -239,12 +240,11 @@ supervisor_died(struct keeper *k, int status)
 		k->retry_ms +=
 		    wait < KEEPER_RETRY_MAX_MS ? wait : KEEPER_RETRY_MAX_MS;
 	}
-	log_warnx("supervisor %s %d after %lld.%03llds, workers serve on, "
-		  "next start in %lldms",
-	    WIFSIGNALED(status) ? "died of signal" : "exited with status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-	    (long long)lived / 1000, (long long)lived % 1000,
-	    (long long)(k->retry_ms - clock_ms()));
+	log_warnx("supervisor %s after %lld.%03llds, workers serve on, next "
+		  "start %s",
+	    sig_ended(status, how), (long long)lived / 1000,
+	    (long long)lived % 1000,
+	    clock_soon(k->retry_ms - clock_ms(), soon));
 }
 
 /* ---- becoming another binary -------------------------------------------- */

@@ -155,17 +155,6 @@ probe_begin(struct slot_process *s)
 	close(pair[1]);
 }
 
-static const char *
-death_text(int status, char how[48])
-{
-	if (WIFSIGNALED(status))
-		snprintf(how, 48, "died of %s", sig_name(WTERMSIG(status)));
-	else
-		snprintf(how, 48, "exited with status %d",
-		    WEXITSTATUS(status));
-	return how;
-}
-
 /* ---- orders from the worker --------------------------------------------- */
 
 /* What its program has said matters when a reload of it fails. */
@@ -181,10 +170,10 @@ slot_collect(struct slot_process *s)
 static void
 slot_worker_died(struct slot_process *s, int status)
 {
-	char how[48];
+	char how[SIG_ENDED_BYTES];
 
 	slot_collect(s);
-	generation_blame(s->sup, s, death_text(status, how));
+	generation_blame(s->sup, s, sig_ended(status, how));
 	pool_worker_died(&s->sup->state->pool, s->number, clock_ms());
 	atomic_fetch_add(&s->sup->board->workers_died, 1);
 	if (slot_place(s)->state == POOL_RETIRING)
@@ -382,13 +371,11 @@ log_death(struct slot_process *s, int status)
 	const struct pool_place *at = slot_place(s);
 	int64_t now = clock_ms(), lived = now - at->spawned_ms;
 	int64_t wait = at->retry_ms > now ? at->retry_ms - now : 0;
-	char how[48];
+	char how[SIG_ENDED_BYTES], soon[CLOCK_SOON_BYTES];
 
-	death_text(status, how);
-	log_warnx("worker %u (pid %d) %s after %lld.%llds, next start in "
-		  "%lldms",
-	    s->number, at->pid, how, (long long)lived / 1000,
-	    (long long)lived % 1000 / 100, (long long)wait);
+	log_warnx("worker %u (pid %d) %s after %lld.%llds, next start %s",
+	    s->number, at->pid, sig_ended(status, how), (long long)lived / 1000,
+	    (long long)lived % 1000 / 100, clock_soon(wait, soon));
 }
 
 /* The guardian is dead and its worker is not yet: the slot must not be used
@@ -422,7 +409,7 @@ slot_dead(struct slot_process *s, int status)
 {
 	struct pool_place *at = slot_place(s);
 	struct pool_place was = *at;
-	char how[48];
+	char how[SIG_ENDED_BYTES];
 
 	if (s->map != NULL) {
 		slot_collect(s);
@@ -436,10 +423,9 @@ slot_dead(struct slot_process *s, int status)
 	if (was.pid > 0) /* 0: the last supervisor died just here */
 		kill(-was.pid, SIGKILL); /* children it left behind */
 	generation_blame(s->sup, s,
-	    !was.killed ? death_text(status, how)
-		: was.state == POOL_STARTING
-		? "did not become ready within APP_START_TIMEOUT"
-		: "hung in a request");
+	    !was.killed ? sig_ended(status, how)
+		: was.state != POOL_STARTING ? "hung in a request"
+		: generation_late(s->sup, s->number));
 	exits_count(s, &was, status);
 	pool_died(&s->sup->state->pool, s->number, clock_ms());
 	if (was.state != POOL_RETIRING && !was.killed) {
@@ -474,7 +460,7 @@ slot_check_foreign(struct slot_process *s, int64_t now_ms)
 	struct pool_place *at = slot_place(s);
 
 	if (at->state != POOL_STARTING || *speaks(s) ||
-	    s->sup->state->program_libnds ||
+	    s->sup->state->program_libnds || s->sup->state->libnds_before ||
 	    now_ms - at->spawned_ms < SLOT_FOREIGN_READY_MS)
 		return;
 	say_unproved(s);

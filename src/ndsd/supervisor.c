@@ -162,6 +162,8 @@ supervisor_reload(struct supervisor *sup, const char *token,
 	announce_reload(sup, clock_ms());
 	if (generation_reload(sup, token, err) < 0) {
 		atomic_fetch_add(&sup->board->event[EVENT_RELOAD_REFUSED], 1);
+		log_errorx("reload refused, generation %u serves on: %s",
+		    sup->state->pool.generation, err->text);
 		return -1;
 	}
 	supervisor_step(sup);
@@ -218,8 +220,7 @@ obey_signal(struct supervisor *sup, int sig)
 		supervisor_stop(sup, 1);
 		break;
 	case SIGHUP:
-		if (supervisor_reload(sup, "", &err) < 0)
-			log_errorx("reload refused: %s", err.text);
+		supervisor_reload(sup, "", &err);
 		break;
 	case SIGUSR2:
 		if (upgrade_begin(sup, -1, &err) < 0)

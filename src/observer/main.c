@@ -35,6 +35,8 @@ struct observer {
 	struct pool_board *pool;
 	struct slot *slot[BOARD_SLOTS_MAX];
 	uint32_t slots; /* numbers below may be mapped */
+	const char *service; /* its name by the environment, or NULL */
+	const char *program; /* the name of one that does not say its own */
 	struct spool spool;
 	struct sender sender;
 	struct slow slow;
@@ -137,6 +139,25 @@ ship(struct observer *o)
 	sender_push(&o->sender, b);
 }
 
+/* A batch is of one service in one version. */
+static void
+service_set(struct observer *o, const struct slot *s)
+{
+	char name[sizeof(s->service)], version[sizeof(s->service_version)];
+
+	snprintf(name, sizeof(name), "%.*s", (int)sizeof(name) - 1,
+	    o->service != NULL ? o->service :
+	    s->service[0] != '\0' ? s->service : o->program);
+	snprintf(version, sizeof(version), "%.*s", (int)sizeof(version) - 1,
+	    s->service_version);
+	if (strcmp(name, o->spool.service) == 0 &&
+	    strcmp(version, o->spool.version) == 0)
+		return;
+	ship(o);
+	memcpy(o->spool.service, name, sizeof(name));
+	memcpy(o->spool.version, version, sizeof(version));
+}
+
 static void
 line_take(struct observer *o, const char *line, size_t bytes)
 {
@@ -164,6 +185,8 @@ spans_collect(struct observer *o, struct slot *s)
 		    ring_span_read(s, text, sizeof(text));
 		if (n == 0)
 			return;
+		if (s != NULL)
+			service_set(o, s);
 		end = text + n;
 		for (at = text; at < end; at = next) {
 			next = memchr(at, '\n', (size_t)(end - at));
@@ -221,14 +244,16 @@ run(struct observer *o)
 	atomic_store(&o->pool->spans_queued, 0);
 }
 
-static const char *
-service_name(int argc, char **argv)
+/* What is known of the service before any worker has said more. */
+static void
+service_open(struct observer *o, const char *program)
 {
-	const char *name = getenv("OTEL_SERVICE_NAME");
-
-	if (name != NULL && *name != '\0')
-		return name;
-	return argc > 1 ? argv[1] : "unknown_service";
+	o->program = program == NULL ? "unknown_service" : program;
+	o->service = getenv("OTEL_SERVICE_NAME");
+	if (o->service != NULL && *o->service == '\0')
+		o->service = NULL;
+	snprintf(o->spool.service, sizeof(o->spool.service), "%s",
+	    o->service != NULL ? o->service : o->program);
 }
 
 int
@@ -246,7 +271,7 @@ main(int argc, char **argv)
 		goto failed;
 	log_open(o->settings.log_format == LOG_FORMAT_JSON,
 	    (enum log_level)o->settings.log_level, NULL, NULL);
-	o->spool.service = service_name(argc, argv);
+	service_open(o, argc > 1 ? argv[1] : NULL);
 	o->pool = given_pool(1, &err);
 	if (o->pool == NULL ||
 	    given_fd(BOARD_ENV_CONTROL, &o->control_fd, &err) < 0 ||

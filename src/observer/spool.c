@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include "proto/otlp.h"
+
 /* The writer is an application's process. */
 static int
 is_span(const char *line, size_t bytes)
@@ -36,38 +38,38 @@ spool_add(struct spool *s, const char *line, size_t bytes, int64_t now_ms)
 	return 0;
 }
 
-/* What made the spans. */
-static char *
-head_make(const struct spool *s)
+/* What made the spans, as the semantic conventions for resources name it. */
+static void
+head_make(const struct spool *s, struct otlp_span *head)
 {
 	char host[256] = "";
-	json_t *head;
-	char *text;
 
 	gethostname(host, sizeof(host) - 1);
-	head = json_pack("{s:[{s:s,s:{s:s}}, {s:s,s:{s:s}}, {s:s,s:{s:s}},"
-			 "{s:s,s:{s:s}}, {s:s,s:{s:s}}]}",
-	    "attributes", "key", "service.name", "value", "stringValue",
-	    s->service, "key", "host.name", "value", "stringValue", host, "key",
-	    "telemetry.sdk.name", "value", "stringValue", "no-downtime-service",
-	    "key", "telemetry.sdk.language", "value", "stringValue", "c", "key",
-	    "telemetry.sdk.version", "value", "stringValue", NDS_VERSION);
-	text = head == NULL ? NULL : json_dumps(head, JSON_COMPACT);
-	json_decref(head);
-	return text;
+	otlp_set(head);
+	otlp_text(head, "service.name", s->service);
+	if (s->version[0] != '\0')
+		otlp_text(head, "service.version", s->version);
+	otlp_text(head, "host.name", host);
+	otlp_text(head, "telemetry.sdk.name", "no-downtime-service");
+	otlp_text(head, "telemetry.sdk.language", "c");
+	otlp_text(head, "telemetry.sdk.version", NDS_VERSION);
 }
 
 char *
 spool_take(struct spool *s, unsigned *spans, size_t *bytes)
 {
-	char *head = head_make(s), *body = NULL;
-	FILE *out = head == NULL ? NULL : open_memstream(&body, bytes);
+	char *body = NULL;
+	FILE *out = open_memstream(&body, bytes);
+	struct otlp_span head;
 
 	*spans = s->spans;
+	head_make(s, &head);
 	if (out != NULL) {
-		fprintf(out, "{\"resourceSpans\":[{\"resource\":%s,"
-		    "\"scopeSpans\":[{\"scope\":{\"name\":\"libnds\","
-		    "\"version\":\"%s\"},\"spans\":[", head, NDS_VERSION);
+		fputs("{\"resourceSpans\":[{\"resource\":{\"attributes\":[",
+		    out);
+		fwrite(head.line.text, 1, head.line.used, out);
+		fprintf(out, "]},\"scopeSpans\":[{\"scope\":{\"name\":\"libnds\","
+		    "\"version\":\"%s\"},\"spans\":[", NDS_VERSION);
 		fwrite(s->text, 1, s->used, out);
 		fputs("]}]}]}\n", out);
 		if (fclose(out) != 0) {
@@ -75,7 +77,6 @@ spool_take(struct spool *s, unsigned *spans, size_t *bytes)
 			body = NULL;
 		}
 	}
-	free(head);
 	s->spans = 0;
 	s->used = 0;
 	return body;

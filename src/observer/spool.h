@@ -13,7 +13,7 @@
 #define SPOOL_BYTES 262144
 
 struct spool {
-	const char *service; /* its name, kept by reference */
+	char service[64], version[32]; /* of all its spans */
 	int64_t since_ms;    /* the first one came, when there is one */
 	unsigned spans;
 	size_t used;

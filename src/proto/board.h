@@ -228,6 +228,9 @@ struct slot {
 	struct slot_crash crash;
 	/* Written by the observer. */
 	_Atomic uint32_t crash_told; /* the serial that it has told of */
+
+	/* Written by the worker when it starts: of what spans are told. */
+	char service[64], service_version[32];
 };
 
 /* Why the shedder has refused a request. */

@@ -98,7 +98,7 @@ is "and that it cannot be is said, once a generation (hazard 27)" \
 stop_is 0 "it stops with it"
 
 # One that ends after a few requests, as many do against their leaks.
-ndsd_start -- "$(program tests/peer/bad-responder)" exit-after 50
+ndsd_start -- "$(program tests/peer/stock-responder)" 50
 for _ in 1 2 3 4 5 6; do
 	peer --many 1 --repeat 40 "$app"
 done | awk '{ n[$1 " " $2] += $3; n[$1] += $2 } END { print n["whole"] + 0 }' >"$tmp/whole"

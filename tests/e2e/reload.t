@@ -91,6 +91,13 @@ like "with the signal" "$said" "died of SIGALRM.*generation $was serves on"
 three_idle() { [ "$(field '[.workers[]|select(.state=="idle")]|length')" = 3 ]; }
 was_again() { three_idle && [ "$(field '[.workers[].generation]|unique|@csv')" = "$was" ]; }
 ok "which is taken back" wait_until 10 was_again
+printf '#!/bin/sh\nexec tail -f /dev/null\n' >"$tmp/bin/other"
+put "$tmp/bin/other"
+reloads
+is "nor one without libnds, of which that could not be known" "$rc" 1
+like "with the way to change to it" "$said" \
+    'not say that it is linked with libnds.*stop ndsd and start it anew'
+ok "which is taken back too" wait_until 10 was_again
 before=$(workers)
 rm "$tmp/bin/served"
 reloads
@@ -105,10 +112,34 @@ is "and they answer" "$status_code" 200
 kill -KILL "$(field '.workers[0].guardian_pid')"
 ok "a place that dies now is filled again" wait_until 5 three_idle
 
+# ---- one that prepares for long before it is libnds's
+mkfifo "$tmp/late"
+printf '#!/bin/sh\nread -r word <"%s"\nexec "%s"\n' "$tmp/late" "$responder" \
+    >"$tmp/bin/slow"
+put "$tmp/bin/slow"
+APP_START_TIMEOUT=20
+echo "APP_START_TIMEOUT=20" >>"$tmp/settings"
+ctl reload >"$tmp/told" 2>&1 &
+asking=$!
+later() { [ "$(generation)" -gt "$was" ]; }
+wait_until 5 later
+started=$(now_ms)
+# longer than a program of unknown kind is waited for
+lived() { [ "$(now_ms)" -gt $((started + 900)) ]; }
+wait_until 5 lived
+is "while its successor prepares the program before serves whole" \
+    "$(field "[.workers[]|select(.generation==$was and .state==\"idle\")]|length")" 3
+exec {late_fd}<>"$tmp/late"
+printf 'go\n%.0s' 1 2 3 >&"$late_fd"
+wait "$asking"
+is "and the reload succeeds when that is done" "$?" 0
+exec {late_fd}>&-
+put "$responder"
+was=$(generation)
+
 # ---- signals, two at once, and a supervisor that dies
 put "$responder"
 kill -HUP "$ndsd_pid"
-later() { [ "$(generation)" -gt "$was" ]; }
 ok "SIGHUP reloads" wait_until 5 later
 ctl reload >"$tmp/second" 2>&1
 like "a second reload is refused while one is under way" \

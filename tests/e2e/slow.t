@@ -100,10 +100,27 @@ else
 	skip "without ptrace a slow request is told" "no seccomp here"
 fi
 
-# ---- off
-export APP_SLOW=0
-ndsd_start -- "$(program tests/peer/traced)"
-is "without traces and slow requests there is no observer" \
-    "$(observer)" ""
-stop_is 0 "it stops again"
+# ---- crashes that nobody sees happen
+if [ -z "$sanitize" ]; then
+	export APP_SLOW=0 APP_WORKERS=1
+	ndsd_start -- "$(program tests/peer/traced)"
+	has_observer() { [ -n "$(observer)" ]; }
+	ok "crashes are told also without traces and slow requests" \
+	    wait_until 5 has_observer
+	before=$(crashes | wc -l)
+	kill -STOP "$(observer)"
+	ask --path /null --method POST --header 'X-Request-Id: first' "$app"
+	ask --path /null --method POST --header 'X-Request-Id: unseen' "$app"
+	kill -KILL "$(observer)"
+	ok "what crashed while it was away the next observer tells" \
+	    wait_until 10 crashed $((before + 1))
+	is "the last, and how many" "$(crash '|[.request_id,.crashes]|tostring')" \
+	    '["unseen",2]'
+	kill -KILL "$(observer)"
+	ask --path /null --method POST --header 'X-Request-Id: third' "$app"
+	ok "and no crash twice" wait_until 10 crashed $((before + 2))
+	is "nor a count of those told" "$(crash '|[.request_id,.crashes]|tostring')" \
+	    '["third",null]'
+	stop_is 0 "it stops again"
+fi
 done_testing

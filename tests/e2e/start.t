@@ -54,6 +54,21 @@ ask --path /version "$app"
 is "and serves" "$status_code" 200
 stop_is 0 "and stops"
 
+# ---- a program that prepares for long before it calls us
+mkfifo "$tmp/late"
+spawn ndsd "$ndsd" -- "$(program tests/peer/bad-responder)" late "$tmp/late"
+ndsd_pid=$pid
+exec {late_fd}<>"$tmp/late"
+started=$(now_ms)
+lived() { [ "$(now_ms)" -gt $((started + 900)) ]; }
+wait_until 5 lived
+is "a program of libnds that has not come to serve is not taken for ready" \
+    "$(field '[.workers[].state]|unique|join(" ")')" starting
+exec {late_fd}>&-
+wait_until 10 ready_or_dead
+ok "it is once it serves" asks 200 --path / "$app"
+stop_is 0 "and stops"
+
 # ---- refusals
 rm -rf "$run"
 refused "a runtime directory that is missing and cannot be made" 1 \

@@ -3,8 +3,7 @@
  * Responders that misbehave, one way an argument:
  *
  *	exit		ends at once with status 3
- *	exit-after N	(no libnds) answers N requests, then ends
- *	hang		(no libnds) lives and never accepts
+ *	late FILE	(libnds) its main() has first to read a FIFO to its end
  *	never-ready	(libnds) its start hook never returns
  *	start-fails	(libnds) its start hook fails
  *	forks		(libnds) each request leaves an orphan behind
@@ -17,7 +16,6 @@
  * at once; `/brief`, one at once, has a deadline of 300 ms.  `/turn`, one at
  * once, is well.
  */
-#include <fcgiapp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,18 +97,15 @@ show_stderr(struct nds_request *req, struct nds_response *res)
 	return nds_text(res, 200, "spoken\n");
 }
 
-static int
-stock(int requests)
+static void
+wait_for_end(const char *path)
 {
-	FCGX_Request r;
+	FILE *in = fopen(path, "r");
 
-	if (FCGX_Init() != 0 || FCGX_InitRequest(&r, 0, 0) != 0)
-		return 1;
-	while (requests-- > 0 && FCGX_Accept_r(&r) == 0) {
-		FCGX_FPrintF(r.out, "\r\nleft %d\n", requests);
-		FCGX_Finish_r(&r);
-	}
-	return 0;
+	while (in != NULL && getc(in) != EOF)
+		continue;
+	if (in != NULL)
+		fclose(in);
 }
 
 static int
@@ -142,8 +137,8 @@ app(const char *how, int argc, char **argv)
 		signal(SIGTERM, SIG_IGN);
 	else if (strcmp(how, "check-fails") == 0)
 		nds_check_timed(a, "database", check_fails, 1000, 200);
-	argv[1] = argv[0]; /* nds_run() knows nothing of our argument */
-	return nds_run(a, argc - 1, argv + 1);
+	argc = 1; /* nds_run() knows nothing of our arguments */
+	return nds_run(a, argc, argv);
 }
 
 int
@@ -153,11 +148,9 @@ main(int argc, char **argv)
 
 	if (strcmp(how, "exit") == 0)
 		return 3;
-	if (strcmp(how, "hang") == 0)
-		return hang(NULL);
-	if (strcmp(how, "exit-after") == 0 && argc > 2)
-		return stock(atoi(argv[2]));
 	if (argc < 2)
 		return 2;
+	if (strcmp(how, "late") == 0 && argc > 2)
+		wait_for_end(argv[2]);
 	return app(how, argc, argv);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A FastCGI program as the world writes it: libfcgi's own loop, nothing of
- * libnds.  `?ms=N` makes it wait before it answers.
+ * libnds.  `?ms=N` makes it wait before it answers; with an argument it ends
+ * after so many requests.
  */
 #include <fcgiapp.h>
 #include <poll.h>
@@ -10,13 +11,14 @@
 #include <unistd.h>
 
 int
-main(void)
+main(int argc, char **argv)
 {
+	int left = argc > 1 ? atoi(argv[1]) : -1;
 	FCGX_Request r;
 
 	if (FCGX_Init() != 0 || FCGX_InitRequest(&r, 0, 0) != 0)
 		return 1;
-	while (FCGX_Accept_r(&r) == 0) {
+	while (left-- != 0 && FCGX_Accept_r(&r) == 0) {
 		const char *query = FCGX_GetParam("QUERY_STRING", r.envp);
 		const char *path = FCGX_GetParam("SCRIPT_NAME", r.envp);
 
