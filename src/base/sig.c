@@ -23,7 +23,8 @@ const char *
 sig_ended(int status, char how[SIG_ENDED_BYTES])
 {
 	if (status < 0)
-		snprintf(how, SIG_ENDED_BYTES, "has ended (it is not known how)");
+		snprintf(how, SIG_ENDED_BYTES,
+		    "has ended (it is not known how)");
 	else if (WIFSIGNALED(status))
 		snprintf(how, SIG_ENDED_BYTES, "died of %s",
 		    sig_name(WTERMSIG(status)));

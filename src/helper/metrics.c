@@ -263,7 +263,8 @@ lifecycle(const struct exposition *e, const struct pool_board *pool,
 	exposition_family(e, "nds_reloads_total", "counter",
 	    "Reloads: done, failed (the old generation stays), refused.");
 	labelled(e, "nds_reloads_total", "result=\"done\"", pool->reloads);
-	labelled(e, "nds_reloads_total", "result=\"failed\"", pool->reloads_failed);
+	labelled(e, "nds_reloads_total", "result=\"failed\"",
+	    pool->reloads_failed);
 	labelled(e, "nds_reloads_total", "result=\"refused\"",
 	    s->event[EVENT_RELOAD_REFUSED]);
 	exposition_family(e, "nds_upgrades_total", "counter",

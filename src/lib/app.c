@@ -35,7 +35,7 @@ static const struct nds_app *running;
 /* ---- description --------------------------------------------------------- */
 
 /* Tell ndsd that a libnds program runs here, before its main(), which may take
- * its time: ndsd then waits for a served probe instead of for a lived moment. */
+ * its time: ndsd then waits for a served probe, not for a lived moment. */
 __attribute__((constructor)) static void
 say_hello(void)
 {

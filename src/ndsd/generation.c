@@ -216,10 +216,11 @@ generation_blame(struct supervisor *sup, const struct slot_process *s,
 const char *
 generation_late(const struct supervisor *sup, uint32_t number)
 {
-	return sup->state->speaks[number] || !sup->state->libnds_before ?
-	    "did not become ready within APP_START_TIMEOUT" :
-	    "does not say that it is linked with libnds, as the program before "
-	    "it is; to change to one that is not, stop ndsd and start it anew";
+	if (sup->state->speaks[number] || !sup->state->libnds_before)
+		return "did not become ready within APP_START_TIMEOUT";
+	return "does not say that it is linked with libnds, as the program "
+	       "before it is; to change to one that is not, stop ndsd and "
+	       "start it anew";
 }
 
 static void

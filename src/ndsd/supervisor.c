@@ -162,8 +162,7 @@ supervisor_reload(struct supervisor *sup, const char *token,
 	announce_reload(sup, clock_ms());
 	if (generation_reload(sup, token, err) < 0) {
 		atomic_fetch_add(&sup->board->event[EVENT_RELOAD_REFUSED], 1);
-		log_errorx("reload refused, generation %u serves on: %s",
-		    sup->state->pool.generation, err->text);
+		log_errorx("reload refused: %s", err->text);
 		return -1;
 	}
 	supervisor_step(sup);
@@ -346,7 +345,6 @@ helpers_stop(struct supervisor *sup, int64_t now_ms)
 		helper_stop(&sup->helper[STATE_CHECKS]);
 		helper_stop(&sup->helper[STATE_SHED]);
 	}
-	/* behind the shedder, which may have refused some at the very end */
 	if (!sup->observer_told && sup->state->helper[STATE_SHED].pid <= 0) {
 		sup->observer_told = 1;
 		sup->close_ms = now_ms + HELPERS_STOP_MS;

@@ -61,7 +61,7 @@ struct supervisor {
 	struct announce announce;
 	int64_t born_ms;    /* this supervisor began */
 	int64_t close_ms;   /* STOPPED: helpers may take until then */
-	int observer_told;  /* STOPPED: to end */
+	int observer_told;  /* STOPPED: to end, behind the last refusal */
 	int64_t tick_ms;	 /* next tick */
 	unsigned shedder_ticks; /* since it was last seen to look */
 	unsigned observer_ticks; /* since it last made a turn */

@@ -9,7 +9,8 @@
 #include "proto/board.h"
 
 /* Tell of the last crash of a slot, unless that was done, also by an observer
- * before this one. Those before it of which none told are counted in its line. */
+ * before this one.  Those before it of which none told are counted in its
+ * line. */
 void crash_look(struct slot *s);
 
 #endif

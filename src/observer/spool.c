@@ -68,8 +68,9 @@ spool_take(struct spool *s, unsigned *spans, size_t *bytes)
 		fputs("{\"resourceSpans\":[{\"resource\":{\"attributes\":[",
 		    out);
 		fwrite(head.line.text, 1, head.line.used, out);
-		fprintf(out, "]},\"scopeSpans\":[{\"scope\":{\"name\":\"libnds\","
-		    "\"version\":\"%s\"},\"spans\":[", NDS_VERSION);
+		fprintf(out, "]},\"scopeSpans\":[{\"scope\":"
+		    "{\"name\":\"libnds\",\"version\":\"%s\"},\"spans\":[",
+		    NDS_VERSION);
 		fwrite(s->text, 1, s->used, out);
 		fputs("]}]}]}\n", out);
 		if (fclose(out) != 0) {

@@ -2,12 +2,12 @@
 /*
  * The rings of a slot, one for log lines, read by ndsd, and one for finished
  * spans, read by the observer; the pool's board has another for the spans of
- * the shedder.  Each has one writer, one reader, and whole lines only.  The writer publishes a line by one release-store of
- * the head after all of its bytes; the reader gives room back by storing the
- * tail.  Neither ever waits for the other: a line that does not fit is dropped
- * and counted in slot.count.log_dropped, slot.trace_dropped or
- * pool_board.shed_dropped.  After the death
- * of the worker what was published is whole.
+ * the shedder.  Each has one writer, one reader, and whole lines only.  The
+ * writer publishes a line by one release-store of the head after all of its
+ * bytes; the reader gives room back by storing the tail.  Neither ever waits
+ * for the other: a line that does not fit is dropped and counted in
+ * slot.count.log_dropped, slot.trace_dropped or pool_board.shed_dropped.  After
+ * the death of the writer what was published is whole.
  */
 #ifndef PROTO_RING_H
 #define PROTO_RING_H

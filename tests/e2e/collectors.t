@@ -21,7 +21,8 @@ begin() {
 	ask --path /left "$app"
 }
 metric() {
-	peer --path /metrics "$health" | sed -nE "s/^(body )?nds_spans_$1_total //p"
+	peer --path /metrics "$health" |
+	    awk -v name="nds_spans_$1_total{" 'index($0, name) { n += $NF } END { print n + 0 }'
 }
 reaches() { [ "$(metric "$1")" -ge "$2" ]; }
 complaints() { grep -c "$at" "$tmp/ndsd.log"; }

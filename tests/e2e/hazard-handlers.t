@@ -37,7 +37,7 @@ line() { grep '"msg":"request"' "$tmp/ndsd.log" | grep "\"$1\""; }
 lined() { line "$1" >/dev/null; }
 wait_until 3 lined h25
 like "its line names method, path, status and cause" "$(line h25)" \
-    '"method":"GET","path":"/segv","status":502,.*"error":"the process that'
+    '"method":"GET","path":"/segv","route":"/segv","status":502,.*"error":"the process that'
 is "in one line" "$(line h25 | wc -l)" 1
 
 # ---- what a handler closes is not the guardian's to write into
