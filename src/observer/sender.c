@@ -201,22 +201,30 @@ finish(struct sender *s, CURLcode result, int64_t now_ms)
 		refused(s);
 }
 
+/* Returns whether the body that was under way has come to its end. */
+static int
+is_finished(struct sender *s, int64_t now_ms)
+{
+	CURLMsg *message;
+	int left;
+
+	curl_multi_perform(s->multi, &left);
+	while ((message = curl_multi_info_read(s->multi, &left)) != NULL)
+		if (message->msg == CURLMSG_DONE)
+			finish(s, message->data.result, now_ms);
+	return !s->in_flight;
+}
+
+/* The next one leaves as soon as one is taken: nothing would end the wait. */
 void
 sender_step(struct sender *s, int64_t now_ms)
 {
-	CURLMsg *message;
-	int running;
-
 	if (s->url == NULL)
 		return;
-	if (!s->in_flight && s->count > 0 && now_ms >= s->retry_ms)
-		begin(s);
-	if (!s->in_flight)
-		return;
-	curl_multi_perform(s->multi, &running);
-	while ((message = curl_multi_info_read(s->multi, &running)) != NULL)
-		if (message->msg == CURLMSG_DONE)
-			finish(s, message->data.result, now_ms);
+	do {
+		if (!s->in_flight && s->count > 0 && now_ms >= s->retry_ms)
+			begin(s);
+	} while (s->in_flight && is_finished(s, now_ms));
 }
 
 void

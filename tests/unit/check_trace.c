@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Traces: shares, sampling, the ring of spans, and the bodies made of them. */
+/* Traces: shares, sampling, the ring of spans, the bodies made of them, and
+ * how these leave. */
+#include <arpa/inet.h>
 #include <check.h>
 #include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/num.h"
 #include "lib/request.h"
 #include "lib/span.h"
 #include "lib/trace.h"
+#include "observer/sender.h"
 #include "observer/spool.h"
 #include "proto/ring.h"
 
@@ -232,6 +241,90 @@ START_TEST(a_body_holds_what_was_added_and_no_nonsense)
 }
 END_TEST
 
+/* ---- on the way to the collector ----------------------------------------- */
+
+#define BODIES 8
+#define BODY "{}\n"
+
+/* A collector that takes all that comes, connection after connection. */
+static void
+collect(int listen_fd)
+{
+	static const char taken[] = "HTTP/1.1 200 OK\r\n"
+				    "Content-Length: 0\r\n\r\n";
+	char text[4096];
+	size_t used;
+	ssize_t n;
+	int fd;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while ((fd = accept(listen_fd, NULL, NULL)) >= 0) {
+		used = 0;
+		while ((n = recv(fd, text + used, sizeof(text) - 1 - used,
+			    0)) > 0) {
+			used += (size_t)n;
+			text[used] = '\0';
+			if (strstr(text, "\r\n\r\n" BODY) == NULL)
+				continue;
+			used = 0;
+			send(fd, taken, sizeof(taken) - 1, MSG_NOSIGNAL);
+		}
+		close(fd);
+	}
+	_exit(0);
+}
+
+/* Begin one; its URL stands in out. */
+static pid_t
+collector(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t bytes = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t pid;
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, bytes), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &bytes), 0);
+	pid = fork();
+	if (pid == 0)
+		collect(fd);
+	close(fd);
+	snprintf(out, sizeof(out), "http://127.0.0.1:%u/v1/traces",
+	    (unsigned)ntohs(at.sin_port));
+	return pid;
+}
+
+/* A turn of the observer's ends when something comes or its time is over. Who
+ * waited for the next turn with the next body would send ten a second. */
+START_TEST(a_body_leaves_when_the_one_before_was_taken)
+{
+	static struct pool_board pool;
+	static struct sender sender;
+	pid_t pid = collector();
+	int64_t from_ms = clock_ms();
+	struct nds_error err;
+
+	setenv("no_proxy", "*", 1);
+	ck_assert_int_eq(sender_open(&sender, out, &pool, &err), 0);
+	for (int i = 0; i < BODIES; i++)
+		sender_push(&sender, (struct sender_body){strdup(BODY),
+		    strlen(BODY), 1});
+	for (int turns = 0; sender.count > 0 && turns < 1000; turns++) {
+		sender_step(&sender, clock_ms());
+		if (sender.count > 0)
+			sender_wait(&sender, -1, 10000);
+	}
+	ck_assert_uint_eq(pool.spans_sent, BODIES);
+	ck_assert_uint_eq(pool.spans_unsent, 0);
+	ck_assert_int_lt(clock_ms() - from_ms, 10000);
+	sender_close(&sender);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -250,6 +343,8 @@ main(void)
 	tcase_add_test(t, what_is_open_within_a_span_ends_with_it);
 	tcase_add_test(t, a_full_ring_drops_and_counts);
 	tcase_add_test(t, a_body_holds_what_was_added_and_no_nonsense);
+	tcase_add_test(t, a_body_leaves_when_the_one_before_was_taken);
+	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
