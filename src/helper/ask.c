@@ -60,6 +60,8 @@ static const struct {
     {"REMOTE_ADDR", offsetof(struct ask, peer)},
     {"SERVER_PROTOCOL", offsetof(struct ask, protocol)},
     {"HTTP_USER_AGENT", offsetof(struct ask, agent)},
+    {"SERVER_NAME", offsetof(struct ask, server)},
+    {"SERVER_PORT", offsetof(struct ask, port)},
 };
 
 static void

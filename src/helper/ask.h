@@ -23,6 +23,7 @@ struct ask {
 	char traceparent[ASK_VALUE_MAX], tracestate[ASK_VALUE_MAX];
 	char https[ASK_VALUE_MAX], peer[ASK_VALUE_MAX];
 	char protocol[ASK_VALUE_MAX], agent[ASK_VALUE_MAX];
+	char server[ASK_VALUE_MAX], port[ASK_VALUE_MAX];
 	char id[IDENT_REQUEST_BYTES];
 };
 

@@ -40,7 +40,7 @@ span_write(const struct refusal *r, const struct ask *ask,
 {
 	struct otlp_http http = {ask->method, otlp_scheme(ask->https),
 	    ask->path, r->trusts ? NULL : ask->peer, ask->protocol, ask->agent,
-	    NULL, 503, NULL};
+	    ask->server, ask->port, NULL, 503, NULL};
 	struct otlp_ids ids = {trace->trace_id, trace->span_id, trace->caller,
 	    ident_state(trace, ask->tracestate)};
 	const char *why = atomic_load(&r->pool->emptying) ? "the pool stops" :

@@ -18,7 +18,8 @@ struct access {
 	const char *request_id;
 	const struct ident_trace *trace;
 	const char *method, *path, *client; /* "" = not known */
-	const char *scheme, *protocol, *agent, *state; /* also */
+	/* also, and read only for a span: see trace_wanted() */
+	const char *scheme, *server, *port, *protocol, *agent, *state;
 	const char *route; /* its pattern, NULL = none */
 	const char *event; /* that ended it, NULL = none: see trace.h */
 	const char *error; /* what went wrong, NULL = nothing */

@@ -18,6 +18,7 @@
 #include "lib/request.h"
 #include "lib/response.h"
 #include "lib/span.h"
+#include "lib/trace.h"
 
 /* One request at a time, in one thread: its objects are used again. */
 static struct nds_request request;
@@ -65,6 +66,18 @@ param(const char *name)
 	return value == NULL ? "" : value;
 }
 
+/* What its span alone tells. */
+static void
+span_params(struct access *a)
+{
+	a->scheme = otlp_scheme(param("HTTPS"));
+	a->server = param("SERVER_NAME");
+	a->port = param("SERVER_PORT");
+	a->protocol = param("SERVER_PROTOCOL");
+	a->agent = param("HTTP_USER_AGENT");
+	a->state = nds_tracestate(&request);
+}
+
 static void
 exchange_log(const struct exchange *x, int status)
 {
@@ -74,10 +87,6 @@ exchange_log(const struct exchange *x, int status)
 	    .method = request.method,
 	    .path = request_path(),
 	    .client = request.client,
-	    .scheme = otlp_scheme(param("HTTPS")),
-	    .protocol = param("SERVER_PROTOCOL"),
-	    .agent = param("HTTP_USER_AGENT"),
-	    .state = nds_tracestate(&request),
 	    .route = request.route == NULL ? NULL : request.route->pattern,
 	    .event = x->event,
 	    .error = x->why,
@@ -89,6 +98,8 @@ exchange_log(const struct exchange *x, int status)
 	    .us = clock_us() - x->conn->accepted_us,
 	};
 
+	if (trace_wanted(a.trace))
+		span_params(&a);
 	access_end(x->conn->slot, &a);
 }
 

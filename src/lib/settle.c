@@ -145,6 +145,7 @@ account(struct slot *s, const struct ending *e)
 {
 	char method[32], path[512], client[64], parent[128], https[16];
 	char protocol[16], agent[256], state[513], route[BOOKS_LABEL_BYTES];
+	char server[256], port[16];
 	int64_t started_ms = atomic_load(&s->started_ms);
 	struct ident_trace trace;
 	struct wire_scan scan;
@@ -171,6 +172,8 @@ account(struct slot *s, const struct ending *e)
 	    param(s, &scan, "HTTP_TRACESTATE", state, sizeof(state)));
 	a.scheme = otlp_scheme(param(s, &scan, "HTTPS", https,
 	    sizeof(https)));
+	a.server = param(s, &scan, "SERVER_NAME", server, sizeof(server));
+	a.port = param(s, &scan, "SERVER_PORT", port, sizeof(port));
 	param(s, &scan, "SERVER_PROTOCOL", protocol, sizeof(protocol));
 	param(s, &scan, "HTTP_USER_AGENT", agent, sizeof(agent));
 	a.method = param(s, &scan, "REQUEST_METHOD", method, sizeof(method));

@@ -72,7 +72,8 @@ void
 trace_end(struct slot *slot, const struct access *a)
 {
 	struct otlp_http http = {a->method, a->scheme, a->path, a->client,
-	    a->protocol, a->agent, a->route, a->status, NULL};
+	    a->protocol, a->agent, a->server, a->port, a->route, a->status,
+	    NULL};
 	struct otlp_ids ids = {a->trace->trace_id, a->trace->span_id,
 	    a->trace->caller, a->state};
 	int64_t now_us = clock_us();

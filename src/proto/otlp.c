@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/num.h"
 
 #define NAME_BYTES 256	    /* escaped */
 #define VALUE_BYTES 512	    /* escaped */
@@ -227,6 +228,19 @@ text_if_known(struct otlp_span *r, const char *key, const char *value)
 		otlp_text(r, key, value);
 }
 
+/* A port without its address says nothing. */
+static void
+server(struct otlp_span *r, const struct otlp_http *h)
+{
+	int64_t port;
+
+	if (h->server == NULL || h->server[0] == '\0')
+		return;
+	otlp_text(r, "server.address", h->server);
+	if (num_whole(h->port, 1, 65535, &port) == 0)
+		otlp_number(r, "server.port", port);
+}
+
 void
 otlp_http(struct otlp_span *r, const struct otlp_http *h)
 {
@@ -238,6 +252,7 @@ otlp_http(struct otlp_span *r, const struct otlp_http *h)
 		text_if_known(r, "http.request.method_original", h->method);
 	text_if_known(r, "url.scheme", h->scheme);
 	otlp_text(r, "url.path", h->path);
+	server(r, h);
 	text_if_known(r, "http.route", h->route);
 	if (h->status != 0)
 		otlp_number(r, "http.response.status_code", h->status);

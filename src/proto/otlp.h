@@ -28,6 +28,7 @@ struct otlp_span {
  * stand for what is not known. */
 struct otlp_http {
 	const char *method, *scheme, *path, *client, *protocol, *agent;
+	const char *server, *port; /* that was asked */
 	const char *route;   /* its pattern */
 	int status;	     /* 0 = it has none */
 	const char *failure; /* error.type; NULL = none, or by the status */

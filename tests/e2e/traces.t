@@ -30,7 +30,9 @@ server='map(select(.kind==2))[0]'
 # ---- a request with spans of its handler
 ask --path /orders/7 --param "HTTP_TRACEPARENT=00-$trace-$caller-01" \
     --param 'HTTP_TRACESTATE=a=1,b=2' --param 'HTTP_USER_AGENT=x"\y' \
-    --param REMOTE_ADDR=192.0.2.7 --param SERVER_PROTOCOL=HTTP/1.1 "$app"
+    --param REMOTE_ADDR=192.0.2.7 --param SERVER_PROTOCOL=HTTP/1.1 \
+    --param SERVER_NAME=shop.example --param SERVER_PORT=8443 \
+    --param HTTPS=on --query secret=1 "$app"
 is "the request is answered" "$status_code" 200
 like "tracestate is handed on" "$answer" '^body a=1,b=2'
 ok "its spans arrive" wait_until 10 arrived $trace 3
@@ -42,10 +44,12 @@ is "tracestate is told" "$(of $trace "$server.traceState")" "a=1,b=2"
 is "the span has the route's name" "$(of $trace "$server.name")" "GET /orders/{id}"
 is "the attributes are those of HTTP servers" "$(of $trace "$server.attributes|
     [.\"http.request.method\",.\"http.route\",.\"url.path\",.\"url.scheme\",
+    .\"server.address\",.\"server.port\",
     .\"http.response.status_code\",.\"client.address\",
     .\"network.protocol.version\",.\"user_agent.original\",.\"order.id\"]|
     map(tostring)|join(\" \")")" \
-    'GET /orders/{id} /orders/7 http 200 192.0.2.7 1.1 x"\y 7'
+    'GET /orders/{id} /orders/7 https shop.example 8443 200 192.0.2.7 1.1 x"\y 7'
+unlike "but for the query" "$(grep "$trace" "$spans")" secret
 is "the handler's span is its child" \
     "$(of $trace 'map(select(.name=="find order"))[0].parentSpanId')" \
     "$(of $trace "$server.spanId")"
@@ -102,10 +106,13 @@ is "once, with the replay" "$(of $again 'map([.kind,.events[].name])|tostring')"
 like "the replay is in the log under the same span" \
     "$(grep 'is run again' "$tmp/ndsd.log")" "\"span_id\":\"$(of $again "$server.spanId")\""
 twice=44444444444444444444444444444444
-ask --path /null --method POST --param "HTTP_TRACEPARENT=00-$twice-$caller-01" "$app"
+ask --path /null --method POST --param "HTTP_TRACEPARENT=00-$twice-$caller-01" \
+    --param SERVER_NAME=shop.example --param SERVER_PORT=8443 "$app"
 is "one that cannot be replayed is answered 502" "$status_code" 502
 ok "and has a span" wait_until 10 arrived $twice 1
 is "of its route" "$(of $twice "$server.name")" "POST /null"
+is "and its server" "$(of $twice "$server.attributes|
+    [.\"server.address\",.\"server.port\"]|join(\":\")")" shop.example:8443
 is "of an error" "$(of $twice "$server|[.status.code,.attributes.\"error.type\"]|tostring")" '[2,"502"]'
 
 # ---- the collector is away
@@ -199,16 +206,18 @@ ndsd_start -- "$(program tests/peer/traced)"
 flight_begin
 ask --path /left --param "HTTP_TRACEPARENT=00-$full-$caller-01" \
     --param HTTP_TRACESTATE=a=1 --param HTTPS=on --param REMOTE_ADDR=192.0.2.9 \
+    --param SERVER_NAME=shop.example --param SERVER_PORT=8443 \
     --header 'X-Request-Id: refused' "$app"
 is "a request that waits too long is refused" "$status_code" 503
 ok "and has a span" wait_until 10 arrived $full 1
 is "as the protocol wants it" "$(of $full "$server.wrong")" "[]"
 is "of what is known of it" "$(of $full "$server|[.name,.parentSpanId,.traceState,
     .attributes.\"url.scheme\",.attributes.\"url.path\",
+    .attributes.\"server.address\",.attributes.\"server.port\",
     .attributes.\"client.address\",.attributes.\"nds.request_id\",
     .attributes.\"error.type\",.status.code,.events[].name]|
     map(tostring)|join(\" \")")" \
-    "GET $caller a=1 https /left 192.0.2.9 refused 503 2 shed"
+    "GET $caller a=1 https /left shop.example 8443 192.0.2.9 refused 503 2 shed"
 ok "it begins when it came into the queue" test "$(of $full \
     "$server|((.endTimeUnixNano|tonumber)-(.startTimeUnixNano|tonumber))/1e6|floor")" -ge 200
 is "its log line has the same ids" \
