@@ -58,30 +58,64 @@ screen_close(void)
 	tcsetattr(STDIN_FILENO, TCSANOW, &before);
 }
 
-size_t
-screen_rows(void)
+static struct winsize
+screen_size(void)
 {
 	struct winsize size;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0)
-		return 24;
-	return size.ws_row;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 ||
+	    size.ws_col == 0)
+		size = (struct winsize){.ws_row = 24, .ws_col = 80};
+	return size;
 }
 
-void
-screen_draw(char *text)
+/* The bytes of a line that so many columns hold; colours take no room. */
+static size_t
+fitting(const char *line, size_t bytes, size_t columns)
 {
-	size_t rows = screen_rows();
-	char *line = text, *end;
+	size_t at = 0, used = 0;
+
+	while (at < bytes) {
+		if (line[at] == '\033')
+			at += strcspn(line + at, "m");
+		else if ((line[at] & 0xc0) != 0x80 && used++ == columns)
+			return at;
+		at++;
+	}
+	return bytes;
+}
+
+/* A number that is cut must not look like another number. */
+static void
+draw_line(const char *line, size_t bytes, size_t columns)
+{
+	size_t fits = fitting(line, bytes, columns);
+
+	if (fits < bytes)
+		fits = fitting(line, bytes, columns - 1);
+	printf("%.*s%s", (int)fits, line, fits < bytes ? "\033[0m>" : "");
+}
+
+/* Each line, with the last all below it, is cleared before it is written: at
+ * the last column the cursor stays on what it has written there. */
+void
+screen_draw(const char *text)
+{
+	struct winsize size = screen_size();
+	const char *next;
+	size_t bytes;
+	int is_last;
 
 	fputs("\033[H", stdout);
-	for (size_t i = 0; i < rows && *line != '\0'; i++) {
-		end = line + strcspn(line, "\n");
-		fprintf(stdout, "%s%.*s\033[K", i == 0 ? "" : "\r\n",
-		    (int)(end - line), line);
-		line = end + (*end == '\n');
+	for (int left = size.ws_row; left > 0 && *text != '\0'; left--) {
+		bytes = strcspn(text, "\n");
+		next = text + bytes + (text[bytes] == '\n');
+		is_last = left == 1 || *next == '\0';
+		fputs(is_last ? "\033[J" : "\033[K", stdout);
+		draw_line(text, bytes, size.ws_col);
+		fputs(is_last ? "" : "\r\n", stdout);
+		text = next;
 	}
-	fputs("\033[J", stdout);
 	fflush(stdout);
 }
 

@@ -12,15 +12,12 @@
 int screen_open(void);
 void screen_close(void);
 
-/* Draw text, lines that end with a newline: as many as there are rows, each
- * cut at the width. */
-void screen_draw(char *text);
+/* Draw text, lines that end with a newline: as many as there are rows; one
+ * that is wider than the screen ends in `>`. */
+void screen_draw(const char *text);
 
 /* Wait so long for a key.  Returns it; 0 when none came or the size of the
  * screen has changed; -1 when a signal or the end of input says to leave. */
 int screen_key(int timeout_ms);
-
-/* Rows of the screen at this moment. */
-size_t screen_rows(void);
 
 #endif

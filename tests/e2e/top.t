@@ -50,7 +50,7 @@ ok "a reload is an event" wait_until 5 top_has 'event .*reload'
 ok "the old worker retires" wait_until 5 top_has ' 1  retiring '
 
 cat >"$tmp/terminal.py" <<'END'
-import fcntl, os, pty, select, struct, sys, termios
+import fcntl, os, pty, re, select, struct, sys, termios
 pid, fd = pty.fork()
 if pid == 0:
     os.environ["TERM"] = "xterm"
@@ -86,6 +86,13 @@ size(4, 60)
 until(b"\033[J")
 frame = until(b"\033[J")
 assert frame.count(b"\r\n") <= 3, frame
+size(10, 40)
+for frames in range(2):
+    until(b"\033[J")
+rows = [re.sub(rb"\033\[[0-9;?]*[A-Za-z]", b"", row).strip(b"\r")
+        for row in re.split(rb"\r\n|\033\[H", until(b"\033[J"))]
+assert all(len(row) <= 40 for row in rows), rows
+assert any(len(row) == 40 and row.endswith(b">") for row in rows), rows
 os.write(fd, b"q")
 until(b"\033[?1049l")
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
