@@ -161,6 +161,7 @@ static int
 crash(struct nds_request *req, struct nds_response *res)
 {
 	static const int64_t range[] = {1, 31};
+	struct sigaction now = {.sa_flags = 0};
 	int64_t number_of = SIGSEGV;
 	sigset_t set;
 
@@ -168,7 +169,9 @@ crash(struct nds_request *req, struct nds_response *res)
 	    number(req, res, "signal", range, &number_of) != 0)
 		return 0;
 	nds_log(NDS_WARN, "asked to die of signal %d", (int)number_of);
-	signal((int)number_of, SIG_DFL);
+	sigaction((int)number_of, NULL, &now);
+	if (!(now.sa_flags & SA_RESETHAND)) /* that lets it kill, once noted */
+		signal((int)number_of, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, (int)number_of);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);

@@ -55,6 +55,9 @@ read -r victim _ <<<"$(workers)"
 ask --path /_diag/crash --query signal=11 "$app"
 is "a request that kills its worker is answered 502 (hazard 25)" "$status_code" 502
 like "whole" "$answer" '^end 0'
+crashes() { grep '"worker crashed"' "$tmp/ndsd.log" | jq -r .request; }
+crash_told() { crashes | grep -qx lost; }
+ok "and its crash is told" wait_until 5 crash_told
 wait "$crowd"
 is "others are answered meanwhile" "$(sed -n 's/^whole //p' "$tmp/many")" 2000
 wait_until 5 whole
