@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -206,8 +207,8 @@ problem_make(const struct slot *s, uint16_t id, struct ending *e,
 	e->body_bytes = strlen(body);
 	bytes = snprintf(text, room - WIRE_HEADER_BYTES - WIRE_TRAILER_BYTES,
 	    "Status: %d %s\r\nContent-Type: application/problem+json\r\n"
-	    "Content-Length: %zu\r\nX-Request-Id: %s\r\n%s\r\n%s",
-	    e->status, title, strlen(body), s->request_id,
+	    "Content-Length: %" PRIu64 "\r\nX-Request-Id: %s\r\n%s\r\n%s",
+	    e->status, title, e->body_bytes, s->request_id,
 	    pool != NULL && atomic_load(&pool->draining) ?
 	    "Connection: close\r\n" : "", body);
 	wire_header_put(out, WIRE_STDOUT, id, (uint16_t)bytes, 0);

@@ -36,6 +36,10 @@ ask --method POST --path /_diag/crash --query signal=9 \
     --header "X-Request-Id: once-1" "$app"
 is "a POST that kills its worker is answered 502 (hazard 25)" "$status_code" 502
 like "with its id" "$answer" '"request_id":"once-1"'
+once() { ctl logs --request once-1 | grep -m 1 '"status":502'; }
+ok "that is in the log" wait_until 5 once
+is "with its size" "$(once | jq .bytes)" \
+    "$(sed -n 's/^header Content-Length: //Ip' <<<"$answer")"
 is "and was run once" "$(counted replayed)" 0
 wait_until 5 whole
 
