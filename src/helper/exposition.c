@@ -55,6 +55,42 @@ exposition_is_open(const char *accept)
 	return open > 0 && open >= accept_weight(accept, "text/plain");
 }
 
+/* ---- text ---------------------------------------------------------------- */
+
+/* A terminal, too, may be what shows it. */
+static int
+is_control(const char *at)
+{
+	unsigned char c = (unsigned char)at[0], next = (unsigned char)at[1];
+
+	return c < 0x20 || c == 0x7f || (c == 0xc2 && next < 0xa0);
+}
+
+static void
+put_escaped(const struct exposition *e, const char *value, const char *escaped)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s", value);
+	text_make_utf8(text);
+	for (const char *at = text; *at != '\0'; at++) {
+		if (is_control(at)) {
+			fputc('?', e->out);
+			at += (unsigned char)at[0] == 0xc2;
+			continue;
+		}
+		if (strchr(escaped, *at) != NULL)
+			fputc('\\', e->out);
+		fputc(*at, e->out);
+	}
+}
+
+void
+exposition_label(const struct exposition *e, const char *value)
+{
+	put_escaped(e, value, "\\\"");
+}
+
 /* ---- families ------------------------------------------------------------ */
 
 /* The bytes of a name without that end. */
@@ -96,38 +132,11 @@ exposition_family(const struct exposition *e, const char *name,
 		type = "gauge";
 	fprintf(e->out, "# TYPE %.*s %s\n# HELP %.*s ", bytes, name, type,
 	    bytes, name);
-	exposition_label(e, help);
+	/* 0.0.4 knows no escaped quote in a help: its readers refuse all */
+	put_escaped(e, help, e->open ? "\\\"" : "\\");
 	fputc('\n', e->out);
 	if (e->open)
 		family_unit(e, name, bytes);
-}
-
-/* A terminal, too, may be what shows it. */
-static int
-is_control(const char *at)
-{
-	unsigned char c = (unsigned char)at[0], next = (unsigned char)at[1];
-
-	return c < 0x20 || c == 0x7f || (c == 0xc2 && next < 0xa0);
-}
-
-void
-exposition_label(const struct exposition *e, const char *value)
-{
-	char text[512];
-
-	snprintf(text, sizeof(text), "%s", value);
-	text_make_utf8(text);
-	for (const char *at = text; *at != '\0'; at++) {
-		if (is_control(at)) {
-			fputc('?', e->out);
-			at += (unsigned char)at[0] == 0xc2;
-			continue;
-		}
-		if (*at == '\\' || *at == '"')
-			fputc('\\', e->out);
-		fputc(*at, e->out);
-	}
 }
 
 /* ---- numbers ------------------------------------------------------------- */

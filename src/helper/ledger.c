@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "helper/ledger.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
 
 #define PROBES 64
 
@@ -138,11 +138,13 @@ metric_read(struct ledger_metric *to, const struct books_metric *from)
 	memcpy(to->help, from->help, sizeof(to->help) - 1);
 	to->value = books_value(&from->value);
 	if (to->kind > BOOKS_HISTOGRAM || to->edges > BOOKS_EDGES ||
-	    !name_allowed(to->name) || !labels_valid(to->labels))
+	    !isfinite(to->value) || !name_allowed(to->name) ||
+	    !labels_valid(to->labels))
 		return -1;
 	for (uint32_t i = 0; i < to->edges; i++) {
 		to->edge[i] = from->edge[i];
-		if (i > 0 && !(to->edge[i] > to->edge[i - 1]))
+		if (!isfinite(to->edge[i]) ||
+		    (i > 0 && to->edge[i] <= to->edge[i - 1]))
 			return -1;
 	}
 	for (uint32_t i = 0; i <= to->edges; i++)

@@ -178,12 +178,22 @@ same_labels(const struct nds_metric *a, const struct nds_metric *b)
 	return *x == '\0' && *y == '\0';
 }
 
+/* OpenMetrics names a counter's family without its end. */
+static int
+same_family(const struct nds_metric *a, const struct nds_metric *b)
+{
+	size_t x = strlen(a->what.name) - 6 * (a->what.kind == BOOKS_COUNTER);
+	size_t y = strlen(b->what.name) - 6 * (b->what.kind == BOOKS_COUNTER);
+
+	return x == y && memcmp(a->what.name, b->what.name, x) == 0;
+}
+
 /* Two of one name are one family. */
 static void
 check_pair(const struct nds_metric *a, const struct nds_metric *b,
     struct nds_error *err)
 {
-	if (strcmp(a->what.name, b->what.name) != 0)
+	if (!same_family(a, b))
 		return;
 	if (a->what.kind != b->what.kind || !same_labels(a, b))
 		error_set(err, "metric %s: described twice, not alike",

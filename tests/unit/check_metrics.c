@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What /metrics is made of: books, tallies and how they are written. */
 #include <check.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,13 +274,21 @@ START_TEST(what_is_scribbled_into_books_comes_out_harmless)
 	b->series[0].count = 3;
 	b->series[1].key = books_key(BOOKS_FIRST, 1, 200);
 	b->series[1].count = 1;
-	b->metrics = 2;
 	strcpy(b->metric[0].name, "nds_generation");
 	strcpy(b->metric[1].name, "two words");
+	b->metrics = 4;
+	strcpy(b->metric[2].name, "no_edge");
+	b->metric[2].kind = BOOKS_HISTOGRAM;
+	b->metric[2].edges = 1;
+	b->metric[2].edge[0] = NAN;
+	strcpy(b->metric[3].name, "no_number_total");
+	books_set(&b->metric[3].value, -INFINITY);
 	assert_shown("nds_http_requests_total{method=\"GET\",code=\"200\","
 	    "route=\"/\\\"?\\\\?[31m??\"} 3\n");
 	assert_not_shown("nonsense");
 	assert_not_shown("two words");
+	assert_not_shown("no_edge");
+	assert_not_shown("no_number_total");
 	assert_not_shown("nds_generation 0\nnds_generation");
 }
 END_TEST
@@ -331,6 +340,22 @@ START_TEST(an_applications_numbers_are_summed_over_the_slots)
 }
 END_TEST
 
+/* Readers of 0.0.4 refuse all that is shown for one quote escaped there. */
+START_TEST(a_help_is_escaped_as_each_format_wants_it)
+{
+	struct nds_app *app = app_new();
+	char *text;
+
+	nds_counter(app, "said_total", "It \"is\" \\.");
+	metric_open(app);
+	assert_shown("# HELP said_total It \"is\" \\\\.\n");
+	text = shown(1);
+	ck_assert_ptr_nonnull(strstr(text,
+	    "# HELP said It \\\"is\\\" \\\\.\n"));
+	free(text);
+}
+END_TEST
+
 static void
 assert_refused(void (*describe)(struct nds_app *app), const char *why)
 {
@@ -356,6 +381,7 @@ REFUSED(bad_label, nds_metric_label(nds_gauge(app, "jobs", "h"), "le", "1"))
 REFUSED(twice, (nds_gauge(app, "jobs", "h"), nds_gauge(app, "jobs", "h")))
 REFUSED(unlike, (nds_counter(app, "j_total", "h"),
     nds_metric_label(nds_counter(app, "j_total", "h"), "a", "b")))
+REFUSED(both, (nds_gauge(app, "jobs", "h"), nds_counter(app, "jobs_total", "h")))
 
 START_TEST(mistakes_in_a_description_are_named)
 {
@@ -369,6 +395,7 @@ START_TEST(mistakes_in_a_description_are_named)
 	assert_refused(bad_label, "label le");
 	assert_refused(twice, "described twice");
 	assert_refused(unlike, "not alike");
+	assert_refused(both, "not alike");
 	nds_counter_add(NULL, 1);
 	nds_gauge_set(NULL, 1);
 	nds_gauge_add(NULL, 1);
@@ -482,6 +509,7 @@ main(void)
 	tcase_add_test(t, a_long_pattern_is_cut_and_stays_apart_from_its_like);
 	tcase_add_test(t, what_is_scribbled_into_books_comes_out_harmless);
 	tcase_add_test(t, an_applications_numbers_are_summed_over_the_slots);
+	tcase_add_test(t, a_help_is_escaped_as_each_format_wants_it);
 	tcase_add_test(t, mistakes_in_a_description_are_named);
 	tcase_add_test(t, openmetrics_is_written_for_whom_asks_for_it);
 	tcase_add_test(t, openmetrics_names_units_and_ends);
