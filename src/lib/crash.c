@@ -38,12 +38,13 @@ registers_note(struct board_registers *to, const ucontext_t *from)
 #endif
 }
 
-/* By the kernel, which knows where the stack ends; a page at a time. */
+/* By the kernel, which knows where the stack ends; a page at a time.  One that
+ * has overflowed begins beyond its end. */
 static void
 stack_note(struct slot_crash *crash, uint8_t *to, uint32_t room)
 {
 	uint64_t at = crash->registers.sp;
-	uint32_t used = 0;
+	uint32_t used = 0, end = 0;
 
 	while (used < room && crash->registers.count > 0) {
 		uint32_t step = PAGE - (uint32_t)((at + used) % PAGE);
@@ -54,11 +55,15 @@ stack_note(struct slot_crash *crash, uint8_t *to, uint32_t room)
 		long n = syscall(SYS_process_vm_readv, getpid(), &here, 1L,
 		    &there, 1L, 0L);
 
-		if (n <= 0)
+		if (n > 0)
+			end = used + (uint32_t)n;
+		else if (end > 0)
 			break;
-		used += (uint32_t)n;
+		else
+			memset(here.iov_base, 0, here.iov_len);
+		used += (uint32_t)here.iov_len;
 	}
-	crash->stack_bytes = used;
+	crash->stack_bytes = end;
 }
 
 /* Nothing here allocates, locks or formats.  A fault of the kernel's comes

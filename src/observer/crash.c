@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "observer/crash.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,17 +32,35 @@ sample_take(struct stack_sample *to, const struct slot *s)
 	memcpy(to->stack, stack, to->bytes);
 }
 
+/* Where it stood.  What could not be fetched was no code: a call through a
+ * pointer that led nowhere. */
+static void
+stack_tell(const struct slot *s, struct log_line *l)
+{
+	static struct stack_sample sample;
+	const struct slot_crash *crash = &s->crash;
+	char where[LOG_TEXT_MAX];
+	int used = 0;
+
+	sample_take(&sample, s);
+	if (crash->signal == SIGSEGV && crash->code > 0 &&
+	    crash->address == sample.registers.pc &&
+	    stack_return(&sample) == 0)
+		used = snprintf(where, sizeof(where), "0x%llx < ",
+		    (unsigned long long)crash->address);
+	stack_name(&sample, where + used, sizeof(where) - (size_t)used);
+	log_line_text(l, "stack", where);
+}
+
 static void
 tell(const struct slot *s, uint32_t crashes)
 {
-	static struct stack_sample sample;
-	char address[24], where[LOG_TEXT_MAX];
+	char address[24];
 	const struct slot_crash *crash = &s->crash;
 	struct subject subject;
 	uint32_t fate = crash->fate;
 	struct log_line l;
 
-	sample_take(&sample, s);
 	memset(&subject, 0, sizeof(subject));
 	memcpy(subject.request_id, crash->request_id,
 	    sizeof(subject.request_id) - 1);
@@ -60,7 +79,7 @@ tell(const struct slot *s, uint32_t crashes)
 	log_line_text(&l, "request", fate < 4 ? fates[fate] : "?");
 	if (fate != CRASH_NONE)
 		subject_tell(&subject, &l);
-	log_line_text(&l, "stack", stack_name(&sample, where, sizeof(where)));
+	stack_tell(s, &l);
 	log_send(l.text, log_line_end(&l));
 }
 

@@ -2,6 +2,7 @@
 #include "observer/stack.h"
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -90,6 +91,24 @@ signal_at(int status)
 	return status >> 16 == 0 ? (unsigned long)WSTOPSIG(status) : 0;
 }
 
+/* A process can have one tracer. */
+static int
+is_traced(pid_t pid)
+{
+	char path[32], line[128];
+	int tracer = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	while (tracer == 0 && fgets(line, sizeof(line), f) != NULL)
+		sscanf(line, "TracerPid: %d", &tracer);
+	fclose(f);
+	return tracer != 0;
+}
+
 /* In a process of its own, whose end, however it comes, lets the other one
  * go. */
 static int
@@ -100,9 +119,12 @@ look(struct stack_sample *s)
 	int status;
 
 	setpgid(0, 0); /* whoever stops our group does not stop us */
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the timer is none for a stopped one */
 	setitimer(ITIMER_REAL, &most, NULL);
-	if (ptrace(PTRACE_SEIZE, s->pid, 0, 0) < 0)
+	if (ptrace(PTRACE_SEIZE, s->pid, 0, 0) < 0) {
+		errno = errno == EPERM && is_traced(s->pid) ? EBUSY : errno;
 		return -1;
+	}
 	from_us = clock_us();
 	if (ptrace(PTRACE_INTERRUPT, s->pid, 0, 0) < 0 ||
 	    waitpid(s->pid, &status, __WALL) < 0)
@@ -124,6 +146,7 @@ why_not(int error)
 {
 	return error == EPERM || error == EACCES ?
 	    "ptrace is not allowed (seccomp, kernel.yama.ptrace_scope)" :
+	    error == EBUSY ? "another process traces the worker" :
 	    error == ESRCH ? "the worker has gone" :
 	    error == ETIMEDOUT ? "the worker does not stop" :
 	    error == ENOSYS ? "not known on this machine" :
@@ -162,6 +185,29 @@ stack_take(struct stack_sample *s, pid_t pid)
 		look_end(child);
 	s->why = why_not(s->error);
 	return s->error == 0 ? 0 : -1;
+}
+
+int
+stack_return(struct stack_sample *s)
+{
+	struct board_registers *r = &s->registers;
+#if defined(__x86_64__)
+	uint64_t back;
+
+	if (r->count != 17 || s->bytes < sizeof(back))
+		return -1;
+	memcpy(&back, s->stack, sizeof(back));
+	r->value[7] = r->sp + sizeof(back);
+	r->pc = r->value[16] = back - 1; /* in the call, not behind it */
+#elif defined(__aarch64__)
+	if (r->count != 32)
+		return -1;
+	r->pc = r->value[30] - 1;
+#else
+	if (r->count == 0)
+		return -1;
+#endif
+	return 0;
 }
 
 /* ---- naming ----------------------------------------------------------- */

@@ -32,6 +32,10 @@ struct stack_sample *stack_room(void);
  * set. */
 int stack_take(struct stack_sample *s, pid_t pid);
 
+/* Of a jump to where no code is: go back to the call that it came by.  Returns
+ * 0, or -1 when that is not known. */
+int stack_return(struct stack_sample *s);
+
 /* Name the functions, innermost first: "read < fetch db.c:80 < main".  Without
  * debugging information a place is FILE+OFFSET. Returns text. */
 char *stack_name(struct stack_sample *s, char *text, size_t room);

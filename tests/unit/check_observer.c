@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -169,6 +171,97 @@ START_TEST(a_looker_that_is_stopped_lets_go)
 }
 END_TEST
 
+/* The first child of a process, 0 = none. */
+static int
+child_of(pid_t parent)
+{
+	char path[64];
+	int child = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent,
+	    parent);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%d", &child) != 1)
+		child = 0;
+	fclose(f);
+	return child;
+}
+
+static int
+tracer_of(pid_t who)
+{
+	char path[64], line[128];
+	int tracer = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", who);
+	f = fopen(path, "r");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		sscanf(line, "TracerPid: %d", &tracer);
+	if (f != NULL)
+		fclose(f);
+	return tracer;
+}
+
+/* Stop the looker of an observer while it looks. Returns its pid. */
+static int
+stop_looker(pid_t observer)
+{
+	int looker;
+
+	for (;;) {
+		looker = child_of(observer);
+		if (looker == 0 || kill(looker, SIGSTOP) < 0)
+			continue;
+		if (tracer_of(pid) == looker)
+			return looker;
+		kill(looker, SIGCONT);
+	}
+}
+
+START_TEST(a_looker_ends_with_its_observer)
+{
+	struct stack_sample *sample = stack_room();
+	int looker, status;
+	pid_t observer;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	answerer();
+	if (stack_take(sample, pid) < 0) /* it is not allowed here */
+		return;
+	observer = fork();
+	if (observer == 0)
+		for (;;)
+			stack_take(sample, pid);
+	looker = stop_looker(observer);
+	kill(observer, SIGKILL);
+	ck_assert_int_eq(waitpid(observer, NULL, 0), observer);
+	ck_assert_int_eq(waitpid(looker, &status, 0), looker);
+	kill(pid, SIGUSR1);
+	ck_assert(has_answered());
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+END_TEST
+
+START_TEST(a_look_at_who_is_traced_says_so)
+{
+	struct stack_sample *sample = stack_room();
+
+	answerer();
+	if (ptrace(PTRACE_SEIZE, pid, 0, 0) == 0) {
+		ck_assert_int_eq(stack_take(sample, pid), -1);
+		ck_assert_str_eq(sample->why,
+		    "another process traces the worker");
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+END_TEST
+
 /* ---- slow requests ------------------------------------------------------- */
 
 #define SLOTS 8
@@ -310,6 +403,65 @@ START_TEST(a_fault_that_is_noted_still_kills)
 }
 END_TEST
 
+#ifdef HAVE_LIBDW
+static int (*volatile nowhere)(int);
+static volatile int depth;
+
+static int __attribute__((noinline))
+call_nowhere(void)
+{
+	return nowhere(1) + 1;
+}
+
+static int __attribute__((noinline))
+overflow(int n)
+{
+	volatile char large[2048];
+
+	large[0] = (char)n;
+	return depth < 0 ? 0 : overflow(n + 1) + large[0];
+}
+
+static void
+die_strangely(int how)
+{
+	const struct rlimit small = {256 << 10, 256 << 10};
+
+	slot->worker_pid = getpid();
+	signal(SIGSEGV, SIG_DFL);
+	crash_watch(slot);
+	setrlimit(RLIMIT_STACK, &small);
+	if (how == 0)
+		call_nowhere();
+	else
+		overflow(1);
+	_exit(0);
+}
+
+/* Without a frame of its own, or with its stack pointer beyond the stack. */
+START_TEST(a_strange_death_has_a_stack)
+{
+	int status;
+
+	log_open(1, LOG_INFO, keep_line, NULL);
+	told[0] = '\0';
+	slot->guardian_pid = getpid();
+	pid = fork();
+	if (pid == 0)
+		die_strangely(_i);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+	crash_tell(slot, pid, CRASH_NONE);
+	crash_look(slot);
+	if (_i == 0)
+		ck_assert_msg(strstr(told, "\"stack\":\"0x0 < call_nowhere") !=
+		    NULL, "%s", told);
+	else
+		ck_assert_msg(strstr(told, " < overflow") != NULL, "%s", told);
+}
+END_TEST
+#endif
+
 /* ---- a slot that its worker has scribbled over --------------------------- */
 
 START_TEST(a_capture_that_lies_is_not_followed)
@@ -427,9 +579,14 @@ main(void)
 	tcase_add_checked_fixture(looks, begin, end);
 	tcase_add_test(looks, a_look_takes_no_signal_away);
 	tcase_add_test(looks, a_looker_that_is_stopped_lets_go);
+	tcase_add_test(looks, a_looker_ends_with_its_observer);
+	tcase_add_test(looks, a_look_at_who_is_traced_says_so);
 	tcase_add_test(looks, slow_requests_take_turns);
 	tcase_add_test(looks, a_slow_request_that_was_not_told_is_counted);
 	tcase_add_loop_test(looks, a_fault_that_is_noted_still_kills, 0, 3);
+#ifdef HAVE_LIBDW
+	tcase_add_loop_test(looks, a_strange_death_has_a_stack, 0, 2);
+#endif
 	tcase_set_timeout(looks, 60);
 	suite_add_tcase(s, looks);
 	tcase_add_checked_fixture(t, begin, end);
