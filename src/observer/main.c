@@ -41,6 +41,7 @@ struct observer {
 	struct sender sender;
 	struct slow slow;
 	int file_failed;
+	int file_cut; /* it ends in the midst of a line */
 	int64_t leave_ms; /* at the latest; 0 = nobody has told us to */
 };
 
@@ -85,18 +86,22 @@ orders_take(struct observer *o)
 
 /* ---- spans --------------------------------------------------------------- */
 
-/* All of it, or nothing: a line that is not whole would break the next. */
+/* All of it, or nothing: a line that is not whole would break the next.  What
+ * a pipe has taken cannot be taken back: that line is ended by the next. */
 static int
-write_all(int fd, const char *text, size_t bytes)
+write_all(struct observer *o, int fd, const struct sender_body *b)
 {
-	ssize_t n = write(fd, text, bytes);
+	ssize_t n;
 	off_t end;
 
-	if (n == (ssize_t)bytes)
+	if (o->file_cut && write(fd, "\n", 1) != 1)
+		return -1;
+	o->file_cut = 0;
+	n = write(fd, b->text, b->bytes);
+	if (n == (ssize_t)b->bytes)
 		return 0;
 	end = n > 0 ? lseek(fd, 0, SEEK_END) : -1;
-	if (end >= n && ftruncate(fd, end - n) < 0)
-		return -1;
+	o->file_cut = n > 0 && (end < n || ftruncate(fd, end - n) < 0);
 	if (n >= 0)
 		errno = ENOSPC;
 	return -1;
@@ -111,7 +116,7 @@ file_add(struct observer *o, const struct sender_body *b)
 
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY |
 	    O_NONBLOCK, 0640);
-	result = fd < 0 ? -1 : write_all(fd, b->text, b->bytes);
+	result = fd < 0 ? -1 : write_all(o, fd, b);
 	if (result < 0 && !o->file_failed)
 		log_error("cannot write traces to %s; spans are dropped", path);
 	o->file_failed = result < 0;

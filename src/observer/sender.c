@@ -29,6 +29,10 @@ easy_set(struct sender *s)
 {
 	struct curl_slist *list, *more;
 
+#if LIBCURL_VERSION_NUM >= 0x075700 /* 7.87.0 */
+	/* to give up a name that is being looked up; else it is waited for */
+	curl_easy_setopt(s->easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	list = curl_slist_append(NULL, "Content-Type: application/json");
 	more = list == NULL ? NULL : curl_slist_append(list, "Expect:");
 	s->headers = list;

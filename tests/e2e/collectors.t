@@ -73,6 +73,32 @@ ok "spans that the disk does not take are counted" wait_until 5 reaches dropped 
 like "and told" "$(grep /dev/full "$tmp/ndsd.log")" 'cannot write traces'
 stop_is 0 "it stops"
 
+# ---- a pipe whose reader is slow
+mkfifo "$tmp/pipe"
+exec {pipe_fd}<>"$tmp/pipe"
+pipe_read() { # what is in it
+	python3 -c 'import os, sys
+os.set_blocking(0, False)
+try:
+    while True:
+        sys.stdout.buffer.write(os.read(0, 65536))
+except BlockingIOError:
+    pass' <&"$pipe_fd"
+}
+export APP_TRACE_FILE=$tmp/pipe
+ndsd_start -- "$(program tests/peer/traced)"
+peer --many 2 --repeat 200 --path /left "$app" >"$tmp/many"
+all_seen() { [ $(($(metric exported) + $(metric dropped))) -ge "$1" ]; }
+ok "what a full pipe does not take" wait_until 5 all_seen 1200
+ok "is counted" test "$(metric dropped)" -gt 0
+pipe_read >"$tmp/got"
+ask --path /left "$app"
+ok "the next one is taken" wait_until 5 all_seen 1203
+pipe_read >>"$tmp/got"
+is "on a line of its own" "$(tail -n 1 "$tmp/got" | jq -r '.resourceSpans|length')" 1
+exec {pipe_fd}>&-
+stop_is 0 "it stops"
+
 mkdir "$tmp/small"
 if ! mount -t tmpfs -o size=4k tmpfs "$tmp/small" 2>/dev/null; then
 	skip "a disk that gets full" "mounting is not permitted"

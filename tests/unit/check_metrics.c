@@ -12,7 +12,6 @@
 
 #include "base/log.h"
 #include "base/usage.h"
-#include "helper/exposition.h"
 #include "helper/ledger.h"
 #include "lib/access.h"
 #include "lib/app.h"
@@ -340,22 +339,6 @@ START_TEST(an_applications_numbers_are_summed_over_the_slots)
 }
 END_TEST
 
-/* Readers of 0.0.4 refuse all that is shown for one quote escaped there. */
-START_TEST(a_help_is_escaped_as_each_format_wants_it)
-{
-	struct nds_app *app = app_new();
-	char *text;
-
-	nds_counter(app, "said_total", "It \"is\" \\.");
-	metric_open(app);
-	assert_shown("# HELP said_total It \"is\" \\\\.\n");
-	text = shown(1);
-	ck_assert_ptr_nonnull(strstr(text,
-	    "# HELP said It \\\"is\\\" \\\\.\n"));
-	free(text);
-}
-END_TEST
-
 static void
 assert_refused(void (*describe)(struct nds_app *app), const char *why)
 {
@@ -405,27 +388,6 @@ START_TEST(mistakes_in_a_description_are_named)
 END_TEST
 
 /* ---- writing ------------------------------------------------------------- */
-
-START_TEST(openmetrics_is_written_for_whom_asks_for_it)
-{
-	static const struct {
-		const char *accept;
-		int open;
-	} cases[] = {{"", 0}, {"*/*", 0}, {"text/plain", 0},
-	    {"application/openmetrics-text", 1},
-	    {"application/openmetrics-text;version=1.0.0;q=0.5,"
-	     "application/openmetrics-text;version=0.0.1;q=0.4,"
-	     "text/plain;version=0.0.4;q=0.2,*/*;q=0.1", 1},
-	    {"text/plain, application/openmetrics-text;q=0.9", 0},
-	    {"application/openmetrics-text; q=0", 0},
-	    {"application/openmetrics-text; q=0.0", 0},
-	    {"application/openmetrics-textual", 0}};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		ck_assert_msg(exposition_is_open(cases[i].accept) ==
-		    cases[i].open, "%s", cases[i].accept);
-}
-END_TEST
 
 START_TEST(openmetrics_names_units_and_ends)
 {
@@ -509,9 +471,7 @@ main(void)
 	tcase_add_test(t, a_long_pattern_is_cut_and_stays_apart_from_its_like);
 	tcase_add_test(t, what_is_scribbled_into_books_comes_out_harmless);
 	tcase_add_test(t, an_applications_numbers_are_summed_over_the_slots);
-	tcase_add_test(t, a_help_is_escaped_as_each_format_wants_it);
 	tcase_add_test(t, mistakes_in_a_description_are_named);
-	tcase_add_test(t, openmetrics_is_written_for_whom_asks_for_it);
 	tcase_add_test(t, openmetrics_names_units_and_ends);
 	tcase_add_test(t, sixty_four_workers_and_twenty_routes_stay_small);
 	tcase_add_test(t, a_process_is_asked_what_it_takes);
