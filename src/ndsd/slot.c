@@ -243,16 +243,16 @@ slot_watch(struct slot_process *s)
 /* ---- life --------------------------------------------------------------- */
 
 static void
-slot_clean(struct slot *map, uint32_t generation)
+segment_drop(struct slot_process *s)
 {
-	atomic_store(&map->state, SLOT_ACCEPTING);
-	atomic_store(&map->fd, -1);
-	atomic_store(&map->worker_pid, 0);
-	atomic_store(&map->guardian_pid, 0);
-	atomic_store(&map->tries, 0);
-	atomic_store(&map->started_ms, 0);
-	atomic_store(&map->deadline_ms, 0);
-	atomic_store(&map->generation, generation);
+	char name[STORE_NAME_BYTES];
+
+	segment_name(s, name);
+	store_drop(s->sup->store_fd, name);
+	board_unmap(s->map);
+	close(s->segment_fd);
+	s->map = NULL;
+	s->segment_fd = -1;
 }
 
 int32_t
@@ -272,9 +272,14 @@ slot_spawn(struct slot_process *s)
 	struct nds_error err;
 	pid_t pid = -1;
 
+	if (s->map != NULL && !board_slot_whole(s->map, s->number)) {
+		log_errorx("slot %u begins anew: its worker has written over "
+			   "the head of it", s->number);
+		segment_drop(s);
+	}
 	if (s->map == NULL && segment_make(s, &err) < 0)
 		goto fail;
-	slot_clean(s->map, s->sup->state->pool.generation);
+	board_slot_clean(s->map, s->sup->state->pool.generation);
 	spec.slot_fd = s->segment_fd;
 	*speaks(s) = 0;
 	slot_place(s)->requests_before = atomic_load(&s->map->count.requests);
@@ -311,14 +316,9 @@ slot_repeat(struct slot_process *s)
 static void
 segment_give_up(struct slot_process *s, const struct nds_error *err)
 {
-	char name[STORE_NAME_BYTES];
-
 	log_errorx("slot %u cannot be taken over, its worker is killed: %s",
 	    s->number, err->text);
-	segment_name(s, name);
-	store_drop(s->sup->store_fd, name);
-	close(s->segment_fd);
-	s->segment_fd = -1;
+	segment_drop(s);
 	slot_place(s)->killed = 1;
 	process_kill(slot_place(s)->pid);
 }
@@ -436,7 +436,7 @@ slot_dead(struct slot_process *s, int status)
 	}
 	if (s->map == NULL)
 		return;
-	slot_clean(s->map, was.generation);
+	board_slot_clean(s->map, was.generation);
 	board_slot_wipe(s->map); /* others' secrets */
 }
 

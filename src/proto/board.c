@@ -240,6 +240,37 @@ board_slot_map(int fd, int writable, struct nds_error *err)
 	return NULL;
 }
 
+int
+board_slot_whole(const struct slot *s, uint32_t number)
+{
+	const struct checked *before = checked_of(s);
+	struct checked now = {.bytes = before->bytes};
+
+	return slot_wrong(s, &now) == NULL && s->number == number &&
+	    now.ring_at == before->ring_at &&
+	    now.ring_bytes == before->ring_bytes &&
+	    now.books_at == before->books_at &&
+	    now.capture_at == before->capture_at &&
+	    now.capture_bytes == before->capture_bytes &&
+	    now.trace_at == before->trace_at &&
+	    now.trace_bytes == before->trace_bytes &&
+	    now.crash_at == before->crash_at &&
+	    now.crash_bytes == before->crash_bytes;
+}
+
+void
+board_slot_clean(struct slot *s, uint32_t generation)
+{
+	atomic_store(&s->state, SLOT_ACCEPTING);
+	atomic_store(&s->fd, -1);
+	atomic_store(&s->worker_pid, 0);
+	atomic_store(&s->guardian_pid, 0);
+	atomic_store(&s->tries, 0);
+	atomic_store(&s->started_ms, 0);
+	atomic_store(&s->deadline_ms, 0);
+	atomic_store(&s->generation, generation);
+}
+
 struct pool_board *
 board_pool_map(int fd, int writable, struct nds_error *err)
 {

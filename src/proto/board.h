@@ -368,6 +368,13 @@ struct slot *board_slot_map(int fd, int writable, struct nds_error *err);
 struct pool_board *board_pool_map(int fd, int writable, struct nds_error *err);
 void board_unmap(void *segment);
 
+/* 1 while the head of a mapped slot says what it said when it was mapped: else
+ * the next worker could not use it. */
+int board_slot_whole(const struct slot *s, uint32_t number);
+
+/* Make a slot ready for the next worker, of that generation. */
+void board_slot_clean(struct slot *s, uint32_t generation);
+
 /* Overwrite what is captured of a request.  For whoever cleans up when worker
  * and guardian are dead, and with them all who could have moved the area. */
 void board_slot_wipe(struct slot *s);

@@ -167,6 +167,17 @@ ok "until one can" wait_until 10 ready
 ok "which serves" asks 200 --path /fds "$app"
 stop_is 0 "it stops after that"
 
+# ---- a handler that writes over the head of its slot
+ndsd_start -- "$hazard" plain
+ask --path /scribble "$app"
+ok "its place begins anew" wait_until 10 \
+    grep -q 'slot 0 begins anew' "$tmp/ndsd.log"
+ok "and the next worker serves" wait_until 10 asks 200 --path /fds "$app"
+ok "it is seen" field_is '.workers[0].slot' 0
+like "and counted" "$(peer --path /metrics "$health")" \
+    'nds_http_requests_total.*route="/fds"[}] [1-9]'
+stop_is 0 "it stops with a slot written over"
+
 # ---- no guardian
 alone_is() { # SCENE REASON HAZARD
 	ndsd_start -- "$hazard" "$1"

@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -211,6 +212,24 @@ set_scene(const char *how)
 	return 0;
 }
 
+/* Write over the head of the slot that this worker has. */
+static int
+scribble(struct nds_request *req, struct nds_response *res)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+	uintptr_t at;
+
+	(void)req;
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+		if (strstr(line, "nds-slot") != NULL &&
+		    sscanf(line, "%" SCNxPTR, &at) == 1)
+			memset((void *)at, 0xff, 32);
+	if (maps != NULL)
+		fclose(maps);
+	return nds_text(res, 200, "scribbled\n");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -229,6 +248,7 @@ main(int argc, char **argv)
 	nds_route(a, "GET", "/segv", segv);
 	nds_route(a, "GET", "/stuck", stuck);
 	nds_route(a, "GET", "/fds", fds);
+	nds_route(a, "GET", "/scribble", scribble);
 	argv[1] = argv[0]; /* nds_run() knows nothing of our argument */
 	return nds_run(a, argc - 1, argv + 1);
 }
