@@ -71,7 +71,7 @@ run_status(const struct command *c)
 		fprintf(stderr, "ndsctl: status: ndsd sent none\n");
 		status = EXIT_REFUSED;
 	} else if (as_json) {
-		json_dumpf(data, stdout, JSON_INDENT(2));
+		json_dumpf(data, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 		putchar('\n');
 	} else {
 		table_print(data, term_colours(stdout), stdout);

@@ -65,7 +65,7 @@ requests_run(const struct command *c)
 		return status;
 	list = json_object_get(data, "requests");
 	if (as_json) {
-		json_dumpf(list, stdout, JSON_INDENT(2));
+		json_dumpf(list, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 		putchar('\n');
 	} else {
 		requests_print(list, SIZE_MAX, stdout);

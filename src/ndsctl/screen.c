@@ -9,6 +9,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "ndsctl/term.h"
+
 /* Alternate screen, no cursor, no wrapping at the margin; and back. */
 #define BEGIN "\033[?1049h\033[?25l\033[?7l"
 #define END "\033[?7h\033[?25h\033[?1049l"
@@ -36,7 +38,7 @@ screen_open(void)
 	struct sigaction action = {.sa_handler = on_end};
 	struct termios raw;
 
-	if (!isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &before) < 0)
+	if (!term_is_terminal(stdout) || tcgetattr(STDIN_FILENO, &before) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		sigaction(ends[i], &action, NULL);

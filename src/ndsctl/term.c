@@ -49,7 +49,7 @@ term_is_terminal(FILE *stream)
 {
 	const char *term = getenv("TERM");
 
-	return isatty(fileno(stream)) && term != NULL &&
+	return isatty(fileno(stream)) && term != NULL && *term != '\0' &&
 	    strcmp(term, "dumb") != 0;
 }
 

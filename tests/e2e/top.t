@@ -20,9 +20,16 @@ for verb in "top --twice" "requests x" "logs --level loud" "logs --request"; do
 done
 ctl top >"$tmp/out" 2>&1
 is "top in a pipe is one, too" $? 2
+for term in dumb ""; do
+	TERM=$term timeout $((5 * scale)) python3 -c 'import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' \
+	    "$ndsctl" top >"$tmp/out" 2>&1 </dev/null
+	is "and on a terminal '$term'" $? 2
+	unlike "which it does not steer" "$(<"$tmp/out")" $'\033'
+done
 
 ndsd_start
-escape=$'\033[31m'
+escape=$'\033[31m\302\23331m' # the second of one character, U+009B
 spawn long "$(program tests/peer/fcgi-peer)" --timeout 60000 \
     --path /_diag/work --query 'ms=30000&secret=1' \
     --header 'X-Request-Id: held.1' --param "REMOTE_ADDR=${escape}evil" "$app"
@@ -35,6 +42,8 @@ unlike "and no escape of the client's" "$out" $'\033'
 is "--json has the same" \
     "$(ctl requests --json | jq -r '.[]|[.method,.path,.request_id]|join(" ")')" \
     "GET /_diag/work held.1"
+is "and nothing that steers a terminal either" \
+    "$(ctl requests --json | LC_ALL=C tr -d '[:print:]\n')" ""
 ok "its age grows" wait_until 5 \
     jq -e '.[0].age_ms > 1000 and .[0].left_ms > 0' <(ctl requests --json)
 
