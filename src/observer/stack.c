@@ -119,7 +119,7 @@ look(struct stack_sample *s)
 	int status;
 
 	setpgid(0, 0); /* whoever stops our group does not stop us */
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the timer is none for a stopped one */
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a stopped one has no timer */
 	setitimer(ITIMER_REAL, &most, NULL);
 	if (ptrace(PTRACE_SEIZE, s->pid, 0, 0) < 0) {
 		errno = errno == EPERM && is_traced(s->pid) ? EBUSY : errno;

@@ -364,7 +364,8 @@ REFUSED(bad_label, nds_metric_label(nds_gauge(app, "jobs", "h"), "le", "1"))
 REFUSED(twice, (nds_gauge(app, "jobs", "h"), nds_gauge(app, "jobs", "h")))
 REFUSED(unlike, (nds_counter(app, "j_total", "h"),
     nds_metric_label(nds_counter(app, "j_total", "h"), "a", "b")))
-REFUSED(both, (nds_gauge(app, "jobs", "h"), nds_counter(app, "jobs_total", "h")))
+REFUSED(both, (nds_gauge(app, "jobs", "h"),
+    nds_counter(app, "jobs_total", "h")))
 
 START_TEST(mistakes_in_a_description_are_named)
 {
