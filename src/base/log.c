@@ -313,6 +313,27 @@ log_line_end(struct log_line *l)
 	return l->used;
 }
 
+enum log_level
+log_line_level(const char *line, size_t bytes, const char **message)
+{
+	int json = bytes > 0 && line[0] == '{';
+	/* behind the time, as log_line_begin() writes it */
+	size_t at = CLOCK_STAMP_BYTES + (json ? 9 - 1 + 11 : 0), end;
+
+	for (int i = LOG_DEBUG; i <= LOG_ERROR; i++) {
+		const char *name = json ? log_levels[i] : shouted[i];
+
+		end = at + strlen(name);
+		if (end + (json ? 9 : 1) > bytes ||
+		    memcmp(line + at, name, end - at) != 0)
+			continue;
+		*message = line + end + (json ? 9 : 1);
+		return (enum log_level)i;
+	}
+	*message = line;
+	return LOG_INFO;
+}
+
 /* ---- event lines ------------------------------------------------------- */
 
 void

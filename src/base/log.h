@@ -38,6 +38,11 @@ void log_line_number(struct log_line *l, const char *key, int64_t value);
 void log_line_milli(struct log_line *l, const char *key, int64_t value);
 size_t log_line_end(struct log_line *l);
 
+/* The level of a finished line of either form, and where its message begins.
+ * What is no such line is LOG_INFO and all message. */
+enum log_level log_line_level(const char *line, size_t bytes,
+    const char **message);
+
 /* For lines of another form: bytes as they are, -1 when they do not fit; text
  * escaped as in a line, into at most so many bytes. */
 int log_line_put(struct log_line *l, const char *bytes, size_t count);

@@ -230,7 +230,9 @@ static const struct verb verbs[] = {
 	    "  -f              go on with what comes\n"
 	    "  --level LEVEL   from that level on: debug, info, warn, error\n"
 	    "  --request ID    of that request\n"
-	    "  --trace ID      of that trace", logs_run},
+	    "  --trace ID      of that trace\n"
+	    "Without a line of that request or trace the status is 1.",
+	    logs_run},
 	{"probe", "live|ready|startup", "ask a probe on the health socket",
 	    "Prints the answer.  The exit status is 0 for 200, 1 for any\n"
 	    "other answer or none within 5 s, 3 when nobody listens.",

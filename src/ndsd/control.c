@@ -225,27 +225,40 @@ control_text(char *text, size_t bytes)
 	return value != NULL ? value : json_stringn(text, bytes);
 }
 
-/* Lines behind "BORN:POSITION": a position counts with the supervisor that
- * gave it, and else as the first. */
+/* Who has just been answered shall find the line of it. */
+static void
+collect_all(struct supervisor *sup)
+{
+	for (uint32_t i = 0; i < sup->state->slots; i++)
+		if (sup->slot[i].map != NULL)
+			slot_collect(&sup->slot[i]);
+}
+
+/* Lines behind "BORN:POSITION": a position counts in the log that it was given
+ * for, and else as the first. */
 static void
 verb_logs(struct control_client *c, const char *arg)
 {
-	const struct supervisor *sup = c->sup;
-	char *text = malloc(LOGS_KEPT), *colon;
+	const struct recent *recent = c->sup->logs.recent;
+	char *text = malloc(sizeof(recent->ring)), *colon;
 	uint64_t position = 0;
-	size_t bytes;
+	size_t bytes, older;
 
-	if (text == NULL) {
+	if (text == NULL || recent == NULL) {
+		free(text);
 		control_refuse(c, "no memory");
 		return;
 	}
-	if (arg != NULL && strtoll(arg, &colon, 10) == sup->born_ms &&
+	collect_all(c->sup);
+	if (arg != NULL && strtoll(arg, &colon, 10) == recent->born_us &&
 	    *colon == ':')
 		position = strtoull(colon + 1, NULL, 10);
-	bytes = logs_since(&sup->logs, position, text);
-	control_ok(c, json_pack("{s:I,s:I,s:o}", "born",
-	    (json_int_t)sup->born_ms, "next", (json_int_t)sup->logs.seen,
-	    "text", control_text(text, bytes)));
+	bytes = recent_since(recent, position, text, &older);
+	control_ok(c, json_pack("{s:I,s:I,s:I,s:I,s:o}", "born",
+	    (json_int_t)recent->born_us, "next",
+	    (json_int_t)recent_end(recent), "lines",
+	    (json_int_t)recent->lines, "older", (json_int_t)older, "text",
+	    control_text(text, bytes)));
 	free(text);
 }
 

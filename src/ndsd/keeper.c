@@ -101,7 +101,7 @@ supervisor_exec(struct keeper *k, int store_fd)
 static void
 give_up(struct keeper *k, const char *why)
 {
-	k->deaf = 1;
+	k->deaf = why;
 	log_warnx("supervisor (pid %d) %s, killed", k->pid, why);
 	kill(k->pid, SIGKILL);
 }
@@ -158,7 +158,7 @@ supervisor_start(struct keeper *k)
 		return;
 	}
 	k->pid = pid;
-	k->deaf = 0;
+	k->deaf = NULL;
 	k->store_fd = pair[0];
 	setsockopt(k->store_fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
 	    sizeof(patience));
@@ -240,8 +240,9 @@ supervisor_died(struct keeper *k, int status)
 		k->retry_ms +=
 		    wait < KEEPER_RETRY_MAX_MS ? wait : KEEPER_RETRY_MAX_MS;
 	}
-	log_warnx("supervisor %s after %lld.%03llds, workers serve on, next "
-		  "start %s",
+	log_warnx("supervisor%s%s%s %s after %lld.%03llds, workers serve on, "
+		  "next start %s",
+	    k->deaf ? " (" : "", k->deaf ? k->deaf : "", k->deaf ? ")" : "",
 	    sig_ended(status, how), (long long)lived / 1000,
 	    (long long)lived % 1000,
 	    clock_soon(k->retry_ms - clock_ms(), soon));

@@ -8,6 +8,7 @@
 #define NDSD_KEEPER_H
 
 #include "base/error.h"
+#include "ndsd/recent.h"
 #include "proto/store.h"
 
 struct keeper {
@@ -17,7 +18,8 @@ struct keeper {
 	int store_fd;  /* our end; -1 while no supervisor runs */
 	int signal_fd;
 	int pid;       /* of the supervisor; 0 = none */
-	int deaf;      /* the supervisor could not be told, and was killed */
+	const char *deaf; /* why the supervisor was killed; NULL = it was not */
+	struct recent *recent; /* of the log; NULL = not kept */
 	int restarts;
 	int failures;	     /* young deaths in a row */
 	long long started_ms, retry_ms;

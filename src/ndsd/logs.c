@@ -22,6 +22,8 @@ room(struct logs *logs)
 static void
 make_room(struct logs *logs)
 {
+	if (logs->begin == 0)
+		return;
 	memmove(logs->text, logs->text + logs->begin, logs->end - logs->begin);
 	logs->end -= logs->begin;
 	logs->begin = 0;
@@ -41,38 +43,12 @@ count_lines(const char *text, size_t bytes)
 }
 
 static void
-keep(struct logs *logs, const char *lines, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i++)
-		logs->kept[logs->seen++ % LOGS_KEPT] = lines[i];
-}
-
-size_t
-logs_since(const struct logs *logs, uint64_t position, char out[LOGS_KEPT])
-{
-	size_t bytes = 0;
-	char c;
-
-	if (position > logs->seen)
-		position = 0;
-	if (logs->seen - position > LOGS_KEPT) {
-		position = logs->seen - LOGS_KEPT;
-		do /* the first line has lost its begin */
-			c = logs->kept[position++ % LOGS_KEPT];
-		while (c != '\n' && position < logs->seen);
-	}
-	while (position < logs->seen)
-		out[bytes++] = logs->kept[position++ % LOGS_KEPT];
-	return bytes;
-}
-
-static void
 logs_append(const char *line, size_t bytes, void *arg)
 {
 	struct logs *logs = arg;
 
-	keep(logs, line, bytes);
-	if (room(logs) < bytes && logs->begin > 0)
+	recent_add(logs->recent, line, bytes);
+	if (room(logs) < bytes)
 		make_room(logs);
 	if (room(logs) < bytes) {
 		atomic_fetch_add(logs->dropped, 1);
@@ -134,27 +110,40 @@ logs_flush(struct logs *logs)
 		loop_add(logs->loop, &logs->out, LOGS_FD, EPOLLOUT);
 }
 
+/* Lines of a ring into the text, or aside when nobody takes that. */
+static size_t
+ring_take(struct logs *logs, struct slot *slot, const char **lines)
+{
+	size_t left = room(logs), n;
+
+	if (left < RING_LINE_MAX) {
+		*lines = logs->aside;
+		n = ring_read(slot, logs->aside, sizeof(logs->aside));
+		atomic_fetch_add(logs->dropped, count_lines(*lines, n));
+		return n;
+	}
+	*lines = logs->text + logs->end;
+	n = ring_read(slot, logs->text + logs->end, left);
+	logs->end += n;
+	return n;
+}
+
 void
 logs_collect(struct logs *logs, struct slot *slot, struct tail *tail)
 {
+	const char *lines;
 	size_t n;
 
-	for (;;) {
+	do {
 		if (room(logs) < 16 * RING_LINE_MAX) {
 			logs_flush(logs);
 			make_room(logs);
 		}
-		/* still no room: the ring keeps what it can, and counts */
-		if (room(logs) < RING_LINE_MAX)
-			return;
-		n = ring_read(slot, logs->text + logs->end, room(logs));
-		if (n == 0)
-			return;
-		keep(logs, logs->text + logs->end, n);
+		n = ring_take(logs, slot, &lines);
+		recent_add(logs->recent, lines, n);
 		if (tail != NULL)
-			tail_add(tail, logs->text + logs->end, n);
-		logs->end += n;
-	}
+			tail_add(tail, lines, n);
+	} while (n > 0);
 }
 
 static void
@@ -165,8 +154,10 @@ out_ready(void *arg, uint32_t events)
 }
 
 void
-logs_open(struct logs *logs, struct loop *loop, _Atomic uint64_t *dropped)
+logs_open(struct logs *logs, struct loop *loop, _Atomic uint64_t *dropped,
+    struct recent *recent)
 {
+	logs->recent = recent;
 	logs->dropped = dropped;
 	logs->loop = loop;
 	logs->out = (struct watch){.fd = -1, .ready = out_ready, .arg = logs};

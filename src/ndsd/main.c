@@ -24,6 +24,7 @@
 #include "ndsd/front.h"
 #include "ndsd/keeper.h"
 #include "ndsd/listen.h"
+#include "ndsd/recent.h"
 #include "ndsd/supervisor.h"
 #include "proto/exit.h"
 #include "proto/shared.h"
@@ -224,18 +225,35 @@ open_standard_fds(void)
 static void
 log_to_stdout(const char *line, size_t bytes, void *arg)
 {
+	const struct keeper *k = arg;
 	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
-	(void)arg;
+	if (k->pid == 0) /* else a supervisor may write there */
+		recent_add(k->recent, line, bytes);
 	if (poll(&out, 1, 0) > 0 && write(STDOUT_FILENO, line, bytes) < 0)
 		return; /* lost: there is nobody to tell */
 }
 
 static void
-log_begin(const struct settings *s)
+log_begin(const struct settings *s, struct keeper *k)
 {
 	log_open(s->log_format == LOG_FORMAT_JSON,
-	    (enum log_level)s->log_level, log_to_stdout, NULL);
+	    (enum log_level)s->log_level, log_to_stdout, k);
+}
+
+/* Those of the ndsd before, after an upgrade, if it kept any. */
+static void
+keep_recent(struct keeper *k)
+{
+	struct nds_error err;
+	int fd;
+
+	k->recent = recent_map(keeper_fd(k, STORE_RECENT), &err);
+	if (k->recent != NULL)
+		return;
+	fd = recent_new(&k->recent, &err);
+	if (fd >= 0)
+		keeper_put(k, STORE_RECENT, fd);
 }
 
 static void
@@ -363,7 +381,7 @@ resume(const struct command *c, struct keeper *k, char **argv)
 	if (state != NULL && !state_knows_settings(state))
 		settings_again(c, state);
 	if (state != NULL)
-		log_begin(&state->settings);
+		log_begin(&state->settings, k);
 	raise_file_limit();
 	return keep(k, argv);
 }
@@ -376,8 +394,11 @@ start(struct command *c, struct settings *s, char **argv)
 
 	int upgraded = keeper_open(&keeper, &err);
 
+	keep_recent(&keeper);
 	if (upgraded > 0)
 		return resume(c, &keeper, argv);
+	if (s != NULL)
+		log_begin(s, &keeper);
 	if (upgraded < 0 || find_programs(c, &err) < 0 ||
 	    front_config_find(c->options.front_lighttpd, s, &err) < 0 ||
 	    prepare(c, s, &keeper, &err) < 0) {
@@ -447,6 +468,5 @@ main(int argc, char **argv)
 	if (c.print || c.test_only)
 		return EXIT_DONE;
 	raise_file_limit();
-	log_begin(&s);
 	return start(&c, &s, argv);
 }

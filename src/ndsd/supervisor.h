@@ -25,6 +25,7 @@
 #define STORE_APP "listen.app"
 #define STORE_HEALTH "listen.health"
 #define STORE_CONTROL "listen.control"
+#define STORE_RECENT "recent"
 #define STORE_LOCK "lock"
 #define STORE_PROGRAM "program"
 #define STORE_PROGRAM_BEFORE "program.before"

@@ -23,7 +23,7 @@ struct kept {
 
 struct takeover {
 	struct supervisor *sup;
-	int restarts, upgrade_errno, upgrade_client_fd;
+	int restarts, upgrade_errno, upgrade_client_fd, recent_fd;
 	struct kept slot[BOARD_SLOTS_MAX];
 	struct kept helper[STATE_HELPERS];
 };
@@ -74,6 +74,7 @@ kept_shared(struct takeover *t, const char *name)
 	    {STORE_HEALTH, &t->sup->health_fd},
 	    {STORE_CONTROL, &t->sup->control_fd},
 	    {UPGRADE_CLIENT, &t->upgrade_client_fd},
+	    {STORE_RECENT, &t->recent_fd},
 	    {STORE_PROGRAM, &t->sup->program_fd},
 	    {STORE_PROGRAM_BEFORE, &t->sup->program_before_fd}};
 
@@ -199,6 +200,22 @@ open_loop(struct supervisor *sup, struct nds_error *err)
 }
 
 static void
+open_logs(struct takeover *t)
+{
+	struct supervisor *sup = t->sup;
+	struct nds_error err;
+	struct recent *recent = recent_map(t->recent_fd, &err);
+
+	logs_open(&sup->logs, &sup->loop,
+	    &sup->board->event[EVENT_LOG_DROPPED], recent);
+	logs_format(&sup->logs, &sup->state->settings);
+	if (recent == NULL)
+		log_warnx("`ndsctl logs` will show nothing: %s", err.text);
+	if (t->recent_fd >= 0)
+		close(t->recent_fd);
+}
+
+static void
 adopt_all(struct takeover *t)
 {
 	struct supervisor *sup = t->sup;
@@ -218,7 +235,7 @@ takeover_run(struct supervisor *sup, struct nds_error *err)
 	t.sup = sup;
 	sup->state_fd = sup->board_fd = sup->shared_fd = -1;
 	sup->app_fd = sup->health_fd = -1;
-	t.upgrade_client_fd = sup->upgrade.client_fd = -1;
+	t.recent_fd = t.upgrade_client_fd = sup->upgrade.client_fd = -1;
 	sup->control_fd = sup->signals.fd = sup->store.fd = -1;
 	sup->program_fd = sup->program_before_fd = -1;
 	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++) {
@@ -232,9 +249,7 @@ takeover_run(struct supervisor *sup, struct nds_error *err)
 	if (take_all(&t, err) < 0 || map_shared(&t, err) < 0 ||
 	    generation_open(sup, err) < 0 || open_loop(sup, err) < 0)
 		return -1;
-	logs_open(&sup->logs, &sup->loop,
-	    &sup->board->event[EVENT_LOG_DROPPED]);
-	logs_format(&sup->logs, &sup->state->settings);
+	open_logs(&t);
 	sup->born_ms = clock_ms();
 	control_open(sup);
 	adopt_all(&t);

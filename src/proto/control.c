@@ -2,7 +2,7 @@
 /*
  * The client's half of the control protocol: one request line out, reply lines
  * in until the last.  The reply may come in any pieces and may be large
- * (status of a large pool), up to REPLY_MAX.
+ * (status of a large pool, the log), up to REPLY_MAX.
  */
 #include "proto/control.h"
 
@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/sock.h"
 
-#define REPLY_MAX (1024 * 1024) /* bytes of one reply line */
+#define REPLY_MAX (4 * 1024 * 1024) /* bytes of one reply line */
 #define READ_BYTES 8192
 #define AGAIN_MAX 5
 #define FOR_EVER_MS (24 * 3600 * 1000) /* of one wait; then again */
