@@ -297,6 +297,31 @@ START_TEST(an_endless_event_is_one_valid_line)
 }
 END_TEST
 
+/* By form and level. */
+START_TEST(a_finished_line_tells_its_level_and_message)
+{
+	struct log_line l;
+	const char *message;
+	size_t bytes;
+
+	log_line_begin(&l, _i % 2, (enum log_level)(_i / 2), "hello you");
+	log_line_text(&l, "level", "error");
+	bytes = log_line_end(&l);
+	ck_assert_int_eq((int)log_line_level(l.text, bytes, &message), _i / 2);
+	ck_assert_int_eq(strncmp(message, "hello you", 9), 0);
+	for (size_t cut = 0; cut < (size_t)(message - l.text); cut++) {
+		const char *begin;
+		char *copy = malloc(cut > 0 ? cut : 1);
+
+		memcpy(copy, l.text, cut);
+		ck_assert_int_eq((int)log_line_level(copy, cut, &begin),
+		    LOG_INFO);
+		ck_assert_ptr_eq(begin, copy);
+		free(copy);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -317,6 +342,8 @@ main(void)
 	tcase_add_test(tc, events_below_the_level_are_not_made);
 	tcase_add_test(tc, warn_and_error_append_the_reason_and_keep_errno);
 	tcase_add_test(tc, an_endless_event_is_one_valid_line);
+	tcase_add_loop_test(tc, a_finished_line_tells_its_level_and_message, 0,
+	    8);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
