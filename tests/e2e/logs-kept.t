@@ -78,7 +78,7 @@ ask --header "X-Request-Id: before.1" "$app"
 kill -KILL "$(field .supervisor.pid)"
 ok "the supervisor comes back" wait_until 10 field_is .supervisor.restarts 1
 ok "what was said before its death is there" logs_have before.1
-ok "its death as well" logs_have 'supervisor died of signal 9'
+ok "its death as well" logs_have 'supervisor died of SIGKILL'
 is "and the upgrade" "$(ctl upgrade 2>/dev/null)" upgraded
 ok "what was said before an upgrade is there" logs_have before.1
 ok "and what came after" logs_have 'upgrade done'
@@ -88,7 +88,7 @@ kill -STOP "$supervisor"
 kill -HUP "$ndsd_pid"
 ok "one that is stopped is killed" wait_until 15 gone "$supervisor"
 ok "which is in the log with the reason" wait_until 10 logs_have \
-    'supervisor (acts upon no signal) died of signal 9'
+    'supervisor (acts upon no signal) died of SIGKILL'
 [ "$EUID" != 0 ] || ok "so is what was said at the start" \
     logs_have 'everything runs as root' --level warn
 stop_is 0 "it stops"
