@@ -75,7 +75,7 @@ void
 conn_open(struct conn *c, struct slot *slot, int fd, int timeout_ms)
 {
 	conn_hold(c, slot, fd);
-	slot->request_id[0] = slot->traceparent[0] = '\0';
+	slot->request_id[0] = slot->traceparent[0] = slot->client[0] = '\0';
 	slot->fd = fd;
 	slot->capture_used = 0;
 	slot->tries = 0;

@@ -364,6 +364,9 @@ handle_request(struct nds_app *app, struct conn *c, char **envp)
 	status = request_begin(&request, c, envp, &why);
 	exchange_begin(&x);
 	client_find(&app->limits.client, &request);
+	if (request.client == request.client_text) /* also for our guardian */
+		memcpy(c->slot->client, request.client_text,
+		    sizeof(request.client_text));
 	if (status != 0)
 		x.why = why;
 	else if (!limits_take(&app->limits, &request, &response))

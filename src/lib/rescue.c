@@ -228,7 +228,7 @@ rescue_accepted(struct slot *s, int listen_fd, int64_t timeout_ms)
 		atomic_store(&s->fd, find_unnoted(listen_fd));
 	if (atomic_load(&s->fd) < 0)
 		return RESCUE_NOTHING;
-	s->request_id[0] = '\0';
+	s->request_id[0] = s->traceparent[0] = s->client[0] = '\0';
 	atomic_store(&s->capture_used, 0);
 	atomic_store(&s->tries, 0);
 	atomic_store(&s->flags, 0);

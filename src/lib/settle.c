@@ -178,7 +178,11 @@ account(struct slot *s, const struct ending *e)
 	param(s, &scan, "SERVER_PROTOCOL", protocol, sizeof(protocol));
 	param(s, &scan, "HTTP_USER_AGENT", agent, sizeof(agent));
 	a.method = param(s, &scan, "REQUEST_METHOD", method, sizeof(method));
-	param(s, &scan, "REMOTE_ADDR", client, sizeof(client));
+	if (s->client[0] == '\0')
+		param(s, &scan, "REMOTE_ADDR", client, sizeof(client));
+	else
+		snprintf(client, sizeof(client), "%.*s",
+		    (int)sizeof(s->client) - 1, s->client);
 	if (*param(s, &scan, "REQUEST_URI", path, sizeof(path)) == '\0')
 		param(s, &scan, "SCRIPT_NAME", path, sizeof(path));
 	path[strcspn(path, "?#")] = '\0';

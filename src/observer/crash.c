@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/sig.h"
 #include "observer/stack.h"
-#include "observer/subject.h"
+#include "proto/subject.h"
 
 static const char *const fates[] = {"none", "run again", "answered", "lost"};
 
@@ -53,7 +53,7 @@ stack_tell(const struct slot *s, struct log_line *l)
 }
 
 static void
-tell(const struct slot *s, uint32_t crashes)
+tell(const struct slot *s, uint32_t number, uint32_t crashes)
 {
 	char address[24];
 	const struct slot_crash *crash = &s->crash;
@@ -72,7 +72,7 @@ tell(const struct slot *s, uint32_t crashes)
 	log_line_text(&l, "signal", sig_name(crash->signal));
 	if (crash->code > 0) /* else somebody has sent it */
 		log_line_text(&l, "address", address);
-	log_line_number(&l, "worker", s->number);
+	log_line_number(&l, "worker", number);
 	log_line_number(&l, "pid", crash->told_pid);
 	if (crashes > 1)
 		log_line_number(&l, "crashes", crashes);
@@ -93,7 +93,7 @@ is_whole(const struct slot_crash *crash)
 }
 
 void
-crash_look(struct slot *s)
+crash_look(struct slot *s, uint32_t number)
 {
 	uint32_t serial = atomic_load(&s->crash.serial);
 	uint32_t told = atomic_load(&s->crash_told);
@@ -101,5 +101,5 @@ crash_look(struct slot *s)
 	if (serial == told || !is_whole(&s->crash))
 		return;
 	atomic_store(&s->crash_told, serial); /* first: we may die of it */
-	tell(s, serial - told);
+	tell(s, number, serial - told);
 }

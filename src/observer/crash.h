@@ -11,6 +11,6 @@
 /* Tell of the last crash of a slot, unless that was done, also by an observer
  * before this one.  Those before it of which none told are counted in its
  * line. */
-void crash_look(struct slot *s);
+void crash_look(struct slot *s, uint32_t number);
 
 #endif

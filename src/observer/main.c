@@ -211,7 +211,7 @@ turn(struct observer *o)
 	for (uint32_t i = 0; i < o->slots; i++)
 		if (o->slot[i] != NULL) {
 			spans_collect(o, o->slot[i]);
-			crash_look(o->slot[i]);
+			crash_look(o->slot[i], i);
 		}
 	spans_collect(o, NULL);
 	now = clock_ms();

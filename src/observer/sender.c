@@ -2,26 +2,30 @@
 #include "observer/sender.h"
 
 #include <curl/curl.h>
+#include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/num.h"
 
 #define TIMEOUT_MS 10000L
 #define FIRST_MS 1000
 #define LONGEST_MS 30000
-#define ANSWER_BYTES 65536 /* of its body are awaited; the status counts */
 
+/* Of its body so much is kept; the status counts when there is more. */
 static size_t
-swallow(char *data, size_t size, size_t count, void *arg)
+answer_take(char *data, size_t size, size_t count, void *arg)
 {
 	struct sender *s = arg;
 
-	(void)data;
+	if (size * count > sizeof(s->answer) - s->answer_bytes)
+		return 0;
+	memcpy(s->answer + s->answer_bytes, data, size * count);
 	s->answer_bytes += size * count;
-	return s->answer_bytes > ANSWER_BYTES ? 0 : size * count;
+	return size * count;
 }
 
 static int
@@ -41,7 +45,7 @@ easy_set(struct sender *s)
 	    curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, list) != CURLE_OK ||
 	    curl_easy_setopt(s->easy, CURLOPT_USERAGENT,
 		"no-downtime-service/" NDS_VERSION) != CURLE_OK ||
-	    curl_easy_setopt(s->easy, CURLOPT_WRITEFUNCTION, swallow) !=
+	    curl_easy_setopt(s->easy, CURLOPT_WRITEFUNCTION, answer_take) !=
 		CURLE_OK ||
 	    curl_easy_setopt(s->easy, CURLOPT_WRITEDATA, s) != CURLE_OK ||
 	    curl_easy_setopt(s->easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS) !=
@@ -122,19 +126,6 @@ begin(struct sender *s)
 	s->in_flight = curl_multi_add_handle(s->multi, s->easy) == CURLM_OK;
 }
 
-static void
-taken(struct sender *s)
-{
-	atomic_fetch_add(&s->pool->spans_sent, s->body[s->first].spans);
-	if (s->complained)
-		log_info("%s takes traces again; %llu spans were dropped",
-		    s->name, (unsigned long long)s->dropped);
-	s->complained = 0;
-	s->dropped = 0;
-	s->failures = 0;
-	pop(s);
-}
-
 /* Until it takes some again it is told once. */
 static int
 complain(struct sender *s)
@@ -143,6 +134,53 @@ complain(struct sender *s)
 
 	s->complained = 1;
 	return first;
+}
+
+/* Spans of the batch that it says it has not taken (OTLP, partial success): a
+ * number, which may be written as text. */
+static unsigned
+rejected(struct sender *s)
+{
+	json_t *body = json_loadb(s->answer, s->answer_bytes, 0, NULL);
+	const json_t *part = json_object_get(body, "partialSuccess");
+	const json_t *count = json_object_get(part, "rejectedSpans");
+	const char *why = json_string_value(json_object_get(part,
+	    "errorMessage")), *text = json_string_value(count);
+	int64_t spans = json_integer_value(count);
+
+	if (text != NULL && num_whole(text, 0, INT32_MAX, &spans) < 0)
+		spans = 0;
+	if (spans > s->body[s->first].spans)
+		spans = s->body[s->first].spans;
+	if (spans > 0)
+		snprintf(s->why, sizeof(s->why), "%s",
+		    why == NULL ? "it does not say why" : why);
+	json_decref(body);
+	return spans < 0 ? 0 : (unsigned)spans;
+}
+
+static void
+taken(struct sender *s)
+{
+	unsigned lost = rejected(s);
+
+	atomic_fetch_add(&s->pool->spans_sent, s->body[s->first].spans - lost);
+	if (lost > 0) {
+		drop(s, lost);
+		if (complain(s))
+			log_warnx("%s takes only part of the traces: %s",
+			    s->name, s->why);
+		s->failures = 0;
+		pop(s);
+		return;
+	}
+	if (s->complained)
+		log_info("%s takes traces again; %llu spans were dropped",
+		    s->name, (unsigned long long)s->dropped);
+	s->complained = 0;
+	s->dropped = 0;
+	s->failures = 0;
+	pop(s);
 }
 
 /* It may take the same later. */

@@ -29,6 +29,7 @@ struct sender {
 	unsigned first, count;
 	int in_flight; /* body[first] */
 	size_t answer_bytes; /* of its answer so far */
+	char answer[16384];
 	unsigned failures; /* in a row */
 	int complained;	   /* of them, and it has taken nothing since */
 	int64_t retry_ms;  /* not before */

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "observer/stack.h"
-#include "observer/subject.h"
+#include "proto/subject.h"
 
 #define EVERY_MS 1000 /* a worker */
 #define REST 9	      /* times as long as it took to tell */
@@ -22,7 +22,7 @@ is_running(struct slot *s)
 }
 
 static void
-tell(struct slow_slot *w, struct slot *s, int64_t age_ms)
+tell(struct slow_slot *w, struct slot *s, uint32_t number, int64_t age_ms)
 {
 	static struct stack_sample *sample;
 	char where[LOG_TEXT_MAX];
@@ -40,7 +40,7 @@ tell(struct slow_slot *w, struct slot *s, int64_t age_ms)
 	log_line_begin(&l, log_is_json(), LOG_WARN, "slow request");
 	subject_tell(&subject, &l);
 	log_line_number(&l, "running_ms", age_ms);
-	log_line_number(&l, "worker", s->number);
+	log_line_number(&l, "worker", number);
 	log_line_number(&l, "pid", w->pid);
 	if (rc < 0) {
 		log_line_text(&l, "stack_missing", sample->why);
@@ -63,7 +63,8 @@ is_due(struct slow_slot *w, struct slot *s, int64_t slow_ms, int64_t now_ms)
 	int32_t pid = atomic_load(&s->worker_pid);
 
 	if (started_ms <= 0 || now_ms - started_ms < slow_ms || pid <= 0 ||
-	    !is_running(s) || (started_ms == w->started_ms && pid == w->pid))
+	    !is_running(s) || (started_ms == w->started_ms && pid == w->pid) ||
+	    started_ms == atomic_load(&s->slow_told)) /* by one before us */
 		return 0;
 	if (w->waiting_ms != started_ms) {
 		w->waiting_ms = started_ms;
@@ -73,14 +74,15 @@ is_due(struct slow_slot *w, struct slot *s, int64_t slow_ms, int64_t now_ms)
 }
 
 static void
-slot_tell(struct slow_slot *w, struct slot *s, int64_t now_ms)
+slot_tell(struct slow_slot *w, struct slot *s, uint32_t number, int64_t now_ms)
 {
 	w->told_ms = now_ms;
 	w->started_ms = atomic_load(&s->started_ms);
 	w->pid = atomic_load(&s->worker_pid);
 	if (w->left_out > 0 && w->started_ms == w->waiting_ms)
 		w->left_out--;
-	tell(w, s, now_ms - w->started_ms);
+	atomic_store(&s->slow_told, w->started_ms);
+	tell(w, s, number, now_ms - w->started_ms);
 }
 
 void
@@ -100,7 +102,7 @@ slow_look(struct slow *w, struct slot *const *slots, uint32_t count,
 	if (chosen == NONE || now_ms < w->rest_ms)
 		return;
 	began_ms = clock_ms();
-	slot_tell(&w->slot[chosen], slots[chosen], now_ms);
+	slot_tell(&w->slot[chosen], slots[chosen], chosen, now_ms);
 	w->rest_ms = now_ms + REST * (clock_ms() - began_ms);
 	w->next = chosen + 1;
 }

@@ -231,6 +231,13 @@ struct slot {
 
 	/* Written by the worker when it starts: of what spans are told. */
 	char service[64], service_version[32];
+
+	/* Written by the worker: the client of this request, "" = the front's
+	 * peer. */
+	char client[64];
+	/* Written by the observer: started_ms of the last slow request that it
+	 * has told. */
+	_Atomic int64_t slow_told;
 };
 
 /* Why the shedder has refused a request. */

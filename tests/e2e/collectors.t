@@ -44,6 +44,13 @@ like "with its answer" "$(grep "$at" "$tmp/ndsd.log")" 'refuses traces: it answe
 unlike "without what is secret in its URL" "$(<"$tmp/ndsd.log")" hush
 stop_is 0 "it stops"
 
+begin /part
+ok "what it rejects of a batch is dropped" wait_until 5 reaches dropped 2
+is "and the rest exported" "$(metric exported)" 1
+like "with its reason, harmless" "$(grep "$at" "$tmp/ndsd.log")" \
+    'takes only part of the traces: too.u001b\[2Jold'
+stop_is 0 "it stops"
+
 begin /busy
 ok "one that is busy for ever is told of" wait_until 5 complained
 is "it may take it later" "$(metric dropped)" 0

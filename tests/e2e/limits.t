@@ -143,6 +143,13 @@ ok "whatever it sends itself" gives 200 2001:db8:f::1 '1.2.3.4, 198.51.100.1'
 ok "is limited as one" gives 429 10.0.0.1 '1.2.3.5, 198.51.100.1'
 ok "in a header of its own, too" gives 429 10.0.0.1 1.2.3.6 198.51.100.1
 ok "another behind the same proxy is not" gives 200 10.0.0.1 198.51.100.2
+ask --path /_diag/crash --query signal=9 --param REMOTE_ADDR=10.0.0.1 \
+    --param HTTP_X_FORWARDED_FOR=198.51.100.3 --header 'X-Request-Id: twice' "$app"
+settled() { grep '"msg":"request","request_id":"twice"' "$tmp/ndsd.log" >"$tmp/line"; }
+wait_until 5 settled
+is "a guardian's line names the client, too" \
+    "$(jq -r '[.status,.client]|join(" ")' "$tmp/line")" "502 198.51.100.3"
+wait_until 5 ready
 
 # ---- what the buckets outlive
 read -r first second <<<"$(workers)"

@@ -38,9 +38,17 @@ is "it was told once" "$(lines | wc -l)" 1
 
 ask --path /slow "$app"
 ok "so is the next one" told 2
+observer() { pgrep -f "^$builddir/nds-observer" -P "$(field .supervisor.pid)"; }
+peer --path /slow --timeout 20000 "$app" >"$tmp/flight" &
+flight=$!
+ok "and the next" wait_until 5 told 3
+kill -KILL "$(observer)"
+wait "$flight"
+ask --path /slow "$app"
+ok "an observer that comes tells what it sees" told 4
+is "and nothing that was told" "$(lines | wc -l)" 4
 
 # ---- an observer that is stopped is replaced
-observer() { pgrep -f "^$builddir/nds-observer" -P "$(field .supervisor.pid)"; }
 before=$(observer)
 kill -STOP "$before"
 replaced() { gone "$before" && [ -n "$(observer)" ]; }

@@ -66,15 +66,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        if self.path != "/v1/traces" or self.headers["Content-Type"] != "application/json":
+        answer = b"{}"
+        if self.path == "/part":
+            answer = json.dumps({"partialSuccess": {
+                "rejectedSpans": "2", "errorMessage": "too\033[2Jold"}}).encode()
+        elif self.path != "/v1/traces" or self.headers["Content-Type"] != "application/json":
             status = 404
         else:
             take(body)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(answer)
 
     def endless(self):
         self.send_response(200)

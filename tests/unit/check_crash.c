@@ -136,7 +136,7 @@ START_TEST(a_strange_death_has_a_stack)
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFSIGNALED(status));
 	crash_tell(slot, pid, CRASH_NONE);
-	crash_look(slot);
+	crash_look(slot, 0);
 	if (_i == 0)
 		ck_assert_msg(strstr(told, "\"stack\":\"0x0 < call_nowhere") !=
 		    NULL, "%s", told);

@@ -21,8 +21,8 @@
 #include "observer/crash.h"
 #include "observer/slow.h"
 #include "observer/stack.h"
-#include "observer/subject.h"
 #include "proto/ring.h"
+#include "proto/subject.h"
 
 static struct slot *slot;
 static pid_t pid; /* of who is looked at */
@@ -430,7 +430,7 @@ START_TEST(a_scribbled_slot_can_be_looked_at)
 		slot->crash.pid = 0;
 		told[0] = '\0';
 		if (round % 100 == 0) /* libdw takes its time */
-			crash_look(slot);
+			crash_look(slot, 0);
 	}
 	known[0] = NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "observer/subject.h"
+#include "proto/subject.h"
 
 #include <string.h>
 
@@ -11,12 +11,13 @@ static void
 param(const struct wire_scan *scan, const uint8_t *buf, const char *name,
     char *out, size_t room)
 {
+	out[0] = '\0';
 	if (scan->params_ended && scan->name_values)
 		wire_param(scan, buf, name, out, room);
 }
 
 void
-subject_take(struct subject *to, struct slot *s)
+subject_take(struct subject *to, const struct slot *s)
 {
 	static uint8_t buf[LOOK_BYTES];
 	uint32_t bytes, used;
@@ -31,12 +32,17 @@ subject_take(struct subject *to, struct slot *s)
 	if (bytes > sizeof(buf))
 		bytes = sizeof(buf);
 	memcpy(buf, capture, bytes);
+	/* a copy is checked: the worker may end the request meanwhile */
 	wire_scan(&scan, buf, bytes, sizeof(buf));
 	param(&scan, buf, "REQUEST_METHOD", to->method, sizeof(to->method));
 	param(&scan, buf, "REQUEST_URI", to->path, sizeof(to->path));
 	if (to->path[0] == '\0')
 		param(&scan, buf, "SCRIPT_NAME", to->path, sizeof(to->path));
 	to->path[strcspn(to->path, "?#")] = '\0';
+	memcpy(to->client, s->client, sizeof(to->client) - 1);
+	if (to->client[0] == '\0')
+		param(&scan, buf, "REMOTE_ADDR", to->client,
+		    sizeof(to->client));
 }
 
 void
