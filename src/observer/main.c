@@ -40,7 +40,7 @@ struct observer {
 	struct spool spool;
 	struct sender sender;
 	struct slow slow;
-	int file_failed;
+	uint64_t file_missed; /* spans that the file has not taken, in a row */
 	int file_cut; /* it ends in the midst of a line */
 	int64_t leave_ms; /* at the latest; 0 = nobody has told us to */
 };
@@ -117,9 +117,12 @@ file_add(struct observer *o, const struct sender_body *b)
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY |
 	    O_NONBLOCK, 0640);
 	result = fd < 0 ? -1 : write_all(o, fd, b);
-	if (result < 0 && !o->file_failed)
+	if (result < 0 && o->file_missed == 0)
 		log_error("cannot write traces to %s; spans are dropped", path);
-	o->file_failed = result < 0;
+	if (result == 0 && o->file_missed > 0)
+		log_info("%s takes traces again; %llu spans were dropped", path,
+		    (unsigned long long)o->file_missed);
+	o->file_missed = result < 0 ? o->file_missed + b->spans : 0;
 	if (fd >= 0)
 		close(fd);
 	return result;
