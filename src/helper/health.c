@@ -93,10 +93,11 @@ control_ready(struct health *h)
 	while ((got = role_order(&h->role, &order)) == 1)
 		if (order.type == ORDER_RETIRE)
 			finish(h);
+	history_slots(&h->history, &h->report);
 	if (got == 0) { /* ndsd is gone, keeper and all */
 		clients_watch(&h->clients, EPOLL_CTL_DEL, h->role.control_fd, 0,
 		    0);
-		h->orphaned = 1;
+		h->orphaned = h->report.orphaned = 1;
 	}
 }
 

@@ -232,11 +232,7 @@ spans(const struct exposition *e, const struct report *r)
 	static const char exported[] = "nds_spans_exported_total";
 	static const char dropped[] = "nds_spans_dropped_total";
 	const struct pool_board *pool = r->pool;
-	uint64_t early = pool->spans_dropped + pool->shed_dropped;
 
-	for (uint32_t i = 0; i < BOARD_SLOTS_MAX; i++)
-		if (r->slot[i] != NULL)
-			early += r->slot[i]->trace_dropped;
 	exposition_family(e, exported, "counter",
 	    "Spans that were taken, by whom.");
 	labelled(e, exported, "to=\"collector\"", pool->spans_sent);
@@ -245,19 +241,24 @@ spans(const struct exposition *e, const struct report *r)
 	    "Spans that were not; any: they were lost before.");
 	labelled(e, dropped, "to=\"collector\"", pool->spans_unsent);
 	labelled(e, dropped, "to=\"file\"", pool->spans_unwritten);
-	labelled(e, dropped, "to=\"any\"", early);
+	labelled(e, dropped, "to=\"any\"", report_spans_early(r));
 }
 
 static void
-lifecycle(const struct exposition *e, const struct pool_board *pool,
+lifecycle(const struct exposition *e, const struct report *r,
     const struct report_sums *s)
 {
+	static const char seen[] = "nds_supervisor_seen_seconds";
+	const struct pool_board *pool = r->pool;
+
 	exposition_gauge(e, "nds_draining",
 	    pool->draining || pool->unready == 1, "1 while the pool drains.");
 	exposition_gauge(e, "nds_started", pool->started,
 	    "1 once the pool was fully ready.");
 	exposition_gauge(e, "nds_generation", pool->generation,
 	    "Generation of the program that serves.");
+	micro(e, seen, "gauge", (uint64_t)report_seen_ms(r) * 1000,
+	    "Time since the supervisor was last seen.");
 	exposition_counter(e, "nds_supervisor_restarts_total",
 	    pool->supervisor_restarts, "Times the supervisor came back.");
 	exposition_family(e, "nds_reloads_total", "counter",
@@ -310,7 +311,7 @@ all(const struct exposition *e, const struct report *r,
 	requests(e, r, s);
 	workers(e, r, s);
 	queue(e, r, s);
-	lifecycle(e, r->pool, s);
+	lifecycle(e, r, s);
 	spans(e, r);
 	checks(e, r);
 	metrics_limits(e, r);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "helper/trouble.h"
 #include "proto/counters.h"
 
 #define READ_TRIES 1000 /* a write of a check takes well under a microsecond */
@@ -23,7 +24,7 @@ add(uint64_t *sum, const _Atomic uint64_t *from, int count)
 }
 
 void
-report_sum(const struct report *r, struct report_sums *sums)
+report_sum_slots(const struct report *r, struct report_sums *sums)
 {
 	const struct slot *s;
 
@@ -45,7 +46,24 @@ report_sum(const struct report *r, struct report_sums *sums)
 		else if (s->worker_pid > 0)
 			sums->idle++;
 	}
+}
+
+void
+report_sum(const struct report *r, struct report_sums *sums)
+{
+	report_sum_slots(r, sums);
 	add(sums->event, r->pool->event, EVENTS);
+}
+
+uint64_t
+report_spans_early(const struct report *r)
+{
+	uint64_t early = r->pool->spans_dropped + r->pool->shed_dropped;
+
+	for (int i = 0; i < BOARD_SLOTS_MAX; i++)
+		if (r->slot[i] != NULL)
+			early += r->slot[i]->trace_dropped;
+	return early;
 }
 
 /* ---- dependency checks --------------------------------------------------- */
@@ -123,9 +141,8 @@ add_check(json_t *list, const char *name, enum check_status status,
 	    "status", check_word(status), "message", message));
 }
 
-/* Milliseconds since the supervisor was last seen. */
-static int64_t
-heartbeat_age(const struct report *r)
+int64_t
+report_seen_ms(const struct report *r)
 {
 	int64_t seen = r->pool->heartbeat_ms;
 
@@ -137,7 +154,7 @@ heartbeat_age(const struct report *r)
 static int
 supervisor_check(const struct report *r, json_t *list)
 {
-	int64_t age = heartbeat_age(r);
+	int64_t age = report_seen_ms(r);
 	int fine = age <= REPORT_HEARTBEAT_MS;
 	char message[64] = "";
 
@@ -203,34 +220,82 @@ report_startup(const struct report *r, json_t **body)
 	return fine ? 200 : 503;
 }
 
-static int
+static void
 dependencies_check(const struct report *r, json_t *list)
 {
 	struct report_check check[BOARD_CHECKS_MAX];
 	uint32_t count = report_checks(r, check);
-	int fine = 1;
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++)
 		add_check(list, check[i].name, check[i].status,
 		    check[i].message);
-		fine = fine && check[i].status == CHECK_OK;
-	}
-	return fine;
+}
+
+/* Half of the workers are enough, one at least. */
+static int
+enough(const struct report *r)
+{
+	uint32_t wanted = r->pool->wanted, half = wanted / 2 + wanted % 2;
+
+	return r->pool->ready >= (half > 1 ? half : 1);
+}
+
+/* The first check that is not good, and how many more. */
+static int
+unready_check(const struct report *r, char why[REPORT_WHY])
+{
+	struct report_check check[BOARD_CHECKS_MAX];
+	uint32_t count = report_checks(r, check), bad = 0, first = 0;
+	char more[32] = "";
+
+	for (uint32_t i = count; i-- > 0;)
+		if (check[i].status != CHECK_OK) {
+			first = i;
+			bad++;
+		}
+	if (bad == 0)
+		return 0;
+	if (bad > 1)
+		snprintf(more, sizeof(more), ", and %u more", bad - 1);
+	snprintf(why, REPORT_WHY, "check %s: %s%s", check[first].name,
+	    check[first].message[0] == '\0' ? "failed" : check[first].message,
+	    more);
+	return 1;
+}
+
+int
+report_unready(const struct report *r, char why[REPORT_WHY])
+{
+	const struct pool_board *pool = r->pool;
+	uint32_t unready = pool->unready;
+
+	why[0] = '\0';
+	if (unready == BOARD_UNREACHABLE)
+		snprintf(why, REPORT_WHY, "a socket is not at its place");
+	else if (unready != 0)
+		snprintf(why, REPORT_WHY, "draining");
+	else if (pool->started == 0)
+		snprintf(why, REPORT_WHY, "starting");
+	else if (!enough(r))
+		snprintf(why, REPORT_WHY, "%u of %u workers ready",
+		    pool->ready, pool->wanted);
+	else
+		return unready_check(r, why);
+	return 1;
 }
 
 int
 report_ready(const struct report *r, json_t **body)
 {
 	json_t *list = json_array();
-	uint32_t wanted = r->pool->wanted, half = wanted / 2 + wanted % 2;
-	int enough = r->pool->ready >= (half > 1 ? half : 1);
 	uint32_t unready = r->pool->unready;
-	int draining = unready != 0 && unready != BOARD_UNREACHABLE, fine;
+	int draining = unready != 0 && unready != BOARD_UNREACHABLE;
+	char why[REPORT_WHY];
+	int fine = !report_unready(r, why);
 
 	supervisor_check(r, list);
-	workers_check(r, list, enough);
-	fine = dependencies_check(r, list) && enough && unready == 0 &&
-	    r->pool->started != 0;
+	workers_check(r, list, enough(r));
+	dependencies_check(r, list);
 	reload_check(r, list);
 	*body = document(draining ? "draining" : fine ? "ok" : "error", list);
 	return fine ? 200 : 503;
@@ -283,14 +348,26 @@ counters(const struct report *r)
 	return counters_json(&sums.count, r->pool);
 }
 
-static const char *
-state_word(const struct pool_board *pool)
+const char *
+report_state(const struct report *r)
 {
+	const struct pool_board *pool = r->pool;
+
 	if (pool->stopping)
 		return "stopping";
 	if (pool->draining || pool->unready == 1)
 		return "draining";
 	return pool->started ? "running" : "starting";
+}
+
+/* Lost for the collector, the file, or before both. */
+static json_t *
+spans_lost(const struct report *r)
+{
+	return json_pack("{s:I, s:I, s:I}",
+	    "collector", (json_int_t)r->pool->spans_unsent,
+	    "file", (json_int_t)r->pool->spans_unwritten,
+	    "any", (json_int_t)report_spans_early(r));
 }
 
 json_t *
@@ -301,11 +378,13 @@ report_status(const struct report *r)
 	int64_t up = pool->started_ms == 0 ? 0 : r->now_ms - pool->started_ms;
 
 	dependencies_check(r, list);
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o,"
-	    " s:{s:I,s:I,s:o}, s:o, s:o}",
-	    "version", NDS_VERSION, "state", state_word(pool),
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+	    "s:I, s:o, s:{s:I,s:I,s:o}, s:o, s:o, s:o}",
+	    "version", NDS_VERSION, "state", report_state(r),
+	    "trouble", trouble_list(r),
+	    "supervisor_seen_ms", (json_int_t)report_seen_ms(r),
 	    "generation", (json_int_t)pool->generation,
-	    "pid", (json_int_t)pool->main_pid,
+	    "pid", (json_int_t)(r->orphaned ? 0 : pool->main_pid),
 	    "uptime_s", (json_int_t)(up / 1000),
 	    "wanted", (json_int_t)pool->wanted,
 	    "wanted_min", (json_int_t)pool->wanted_min,
@@ -314,5 +393,6 @@ report_status(const struct report *r)
 	    "queue", "length", (json_int_t)pool->queue_length,
 	    "wait_ms", (json_int_t)pool->queue_wait_ms,
 	    "shed", counters_shed_json(pool),
+	    "spans_lost", spans_lost(r),
 	    "counters", counters(r), "checks", list);
 }

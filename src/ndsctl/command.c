@@ -62,36 +62,47 @@ command_call(const struct command *c, const char *arg, int timeout_ms,
 	return result < 0 ? EXIT_NO_SUPERVISOR : EXIT_REFUSED;
 }
 
+/* As probe_get(), and *data the document of a 200, else NULL. */
 static int
-get(const struct command *c, const char *path, char *body, json_t **data)
+get(const struct command *c, const char *path, json_t **data,
+    struct nds_error *err)
 {
-	struct nds_error err = {""};
-	int status = probe_get(c->dir, path, body, PROBE_BYTES, &err);
+	char *body = malloc(PROBE_BYTES);
+	int status = -1;
 
-	if (status <= 0) {
-		fprintf(stderr, "ndsctl: %s: %s\n", c->verb,
-		    term_safe(err.text));
-		return status == 0 ? EXIT_NO_SUPERVISOR : EXIT_REFUSED;
-	}
-	*data = status == 200 ? json_loads(body, 0, NULL) : NULL;
-	if (*data != NULL)
-		return EXIT_DONE;
-	fprintf(stderr, "ndsctl: %s: the health responder has no %s "
-	    "(status %d)\n", c->verb, path, status);
-	return EXIT_REFUSED;
+	*data = NULL;
+	if (body == NULL)
+		return error_set(err, "no memory");
+	status = probe_get(c->dir, path, body, PROBE_BYTES, err);
+	if (status == 200)
+		*data = json_loads(body, 0, NULL);
+	free(body);
+	return status;
+}
+
+json_t *
+command_look(const struct command *c, const char *path)
+{
+	struct nds_error err;
+	json_t *data;
+
+	get(c, path, &data, &err);
+	return data;
 }
 
 int
 command_get(const struct command *c, const char *path, json_t **data)
 {
-	char *body = malloc(PROBE_BYTES);
-	int status;
+	struct nds_error err = {""};
+	int status = get(c, path, data, &err);
 
-	if (body == NULL) {
-		fprintf(stderr, "ndsctl: no memory\n");
-		return EXIT_REFUSED;
-	}
-	status = get(c, path, body, data);
-	free(body);
-	return status;
+	if (*data != NULL)
+		return EXIT_DONE;
+	if (status > 0)
+		fprintf(stderr, "ndsctl: %s: the health responder has no %s "
+		    "(status %d)\n", c->verb, path, status);
+	else
+		fprintf(stderr, "ndsctl: %s: %s\n", c->verb,
+		    term_safe(err.text));
+	return status == 0 ? EXIT_NO_SUPERVISOR : EXIT_REFUSED;
 }

@@ -25,4 +25,7 @@ int command_call(const struct command *c, const char *arg, int timeout_ms,
 /* The same of the health responder: a document of its JSON. */
 int command_get(const struct command *c, const char *path, json_t **data);
 
+/* The same in silence: a new reference, or NULL when there is none. */
+json_t *command_look(const struct command *c, const char *path);
+
 #endif

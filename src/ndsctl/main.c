@@ -15,7 +15,7 @@
 #include "ndsctl/logs.h"
 #include "ndsctl/probe.h"
 #include "ndsctl/requests.h"
-#include "ndsctl/table.h"
+#include "ndsctl/status.h"
 #include "ndsctl/term.h"
 #include "ndsctl/top.h"
 #include "proto/control.h"
@@ -55,30 +55,6 @@ call_and_say(const struct command *c, const char *arg, int timeout_ms,
 }
 
 /* ---- verbs --------------------------------------------------------------- */
-
-static int
-run_status(const struct command *c)
-{
-	int as_json = has_flag(c, "--json"), status;
-	json_t *data = NULL;
-
-	if (as_json < 0)
-		return command_wrong(c, "unknown argument", c->argv[0]);
-	status = command_call(c, NULL, COMMAND_ANSWER_MS, &data);
-	if (status != EXIT_DONE)
-		return status;
-	if (!json_is_object(data)) {
-		fprintf(stderr, "ndsctl: status: ndsd sent none\n");
-		status = EXIT_REFUSED;
-	} else if (as_json) {
-		json_dumpf(data, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-		putchar('\n');
-	} else {
-		table_print(data, term_colours(stdout), stdout);
-	}
-	json_decref(data);
-	return status;
-}
 
 static int
 run_drain(const struct command *c)
@@ -197,7 +173,7 @@ static int run_help(const struct command *c);
 
 static const struct verb verbs[] = {
 	{"status", "[--json]", "show workers, queue and counters",
-	    "Shows the state of the pool as a table, or as JSON.", run_status},
+	    "Shows the state of the pool as a table, or as JSON.", status_run},
 	{"reload", "", "read the settings again, start the program anew",
 	    "New workers start beside the old; an old one retires once a\n"
 	    "new one has answered.  When the new ones die or do not get\n"
@@ -322,6 +298,12 @@ run_verb(const struct command *c)
 		return EXIT_USAGE;
 	if (c->argc > 0 && is_help(c->argv[0]))
 		return verb_help(verb);
+	for (int i = 0; i < c->argc; i++)
+		if (strcmp(c->argv[i], "-d") == 0) {
+			fprintf(stderr, "ndsctl: -d stands before the verb: "
+			    "ndsctl -d DIR %s\n", verb->name);
+			return EXIT_USAGE;
+		}
 	return verb->run(c);
 }
 

@@ -45,6 +45,10 @@ requests_print(const json_t *requests, size_t most, FILE *out)
 {
 	size_t count = json_array_size(requests);
 
+	if (count == 0 && term_is_terminal(out)) {
+		fputs("nothing under way\n", out);
+		return;
+	}
 	fprintf(out, "%10s %10s %6s %8s  %-15s  %-32s  %s\n", "AGE", "LEFT",
 	    "WORKER", "PID", "CLIENT", "ID", "REQUEST");
 	for (size_t i = 0; i < count && i < most; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `ndsctl status`: a head of three lines, a table of workers whose columns are
+ * `ndsctl status`: a head, a table of workers whose columns are
  * as wide as their content, and the counters.
  */
 #include "ndsctl/table.h"
@@ -11,6 +11,7 @@
 
 #include "ndsctl/field.h"
 #include "ndsctl/term.h"
+#include "ndsctl/trouble.h"
 
 #define COLUMNS 7
 #define CELL 24
@@ -26,6 +27,7 @@ colour_of(const char *state)
 	static const struct {
 		const char *state, *colour;
 	} colours[] = {{"running", "\033[32m"}, {"busy", "\033[32m"},
+	    {"not ready", "\033[31m"}, {"supervisor not seen", "\033[31m"},
 	    {"starting", "\033[36m"}, {"retiring", "\033[33m"},
 	    {"draining", "\033[33m"}, {"stopping", "\033[31m"}};
 
@@ -84,17 +86,28 @@ print_pool(const json_t *status, FILE *out)
 }
 
 static void
-print_head(const json_t *status, int colours, FILE *out)
+print_served(const json_t *status, FILE *out)
+{
+	char program[256], address[256];
+
+	fprintf(out, "serves: %s at %s\n",
+	    field_word(status, "program", program, sizeof(program)),
+	    field_word(status, "address", address, sizeof(address)));
+}
+
+static void
+print_head(const json_t *status, const json_t *health, int colours, FILE *out)
 {
 	const json_t *supervisor = json_object_get(status, "supervisor");
 	const json_t *queue = json_object_get(status, "queue");
 	const json_t *shed = json_object_get(queue, "shed");
-	char text[CELL];
+	char text[CELL], word[TROUBLE_WORD];
 
+	trouble_print(health, colours, out);
 	fprintf(out, "ndsd %s, ",
 	    field_word(status, "version", text, sizeof(text)));
-	put_state(
-	    out, field_word(status, "state", text, sizeof(text)), 0, colours);
+	field_word(status, "state", text, sizeof(text));
+	put_state(out, trouble_word(health, text, word), 0, colours);
 	fprintf(out, ", generation %" PRId64 ", pid %" PRId64 "\n",
 	    field_number(status, "generation"), field_number(status, "pid"));
 	fprintf(out,
@@ -104,6 +117,7 @@ print_head(const json_t *status, int colours, FILE *out)
 	    table_age(field_number(supervisor, "uptime_s"), text),
 	    field_number(supervisor, "restarts"),
 	    field_number(supervisor, "upgrades"));
+	print_served(status, out);
 	print_pool(status, out);
 	fprintf(out,
 	    "queue: %" PRId64 " waiting, the oldest for %" PRId64
@@ -112,6 +126,9 @@ print_head(const json_t *status, int colours, FILE *out)
 	    field_number(shed, "queue_timeout") +
 		field_number(shed, "queue_target") +
 		field_number(shed, "stop"));
+	trouble_print_spans(health, out);
+	if (health == NULL)
+		fputs("health responder: no answer\n", out);
 }
 
 static void
@@ -205,9 +222,9 @@ print_counters(json_t *counters, FILE *out)
 }
 
 void
-table_print(const json_t *status, int colours, FILE *out)
+table_print(const json_t *status, const json_t *health, int colours, FILE *out)
 {
-	print_head(status, colours, out);
+	print_head(status, health, colours, out);
 	print_workers(json_object_get(status, "workers"), colours, out);
 	print_counters(json_object_get(status, "counters"), out);
 }

@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ndsctl/field.h"
 #include "ndsctl/requests.h"
 #include "ndsctl/screen.h"
 #include "ndsctl/table.h"
 #include "ndsctl/term.h"
+#include "ndsctl/trouble.h"
 #include "proto/exit.h"
 
 #define EVERY_MS 1000
@@ -103,16 +105,19 @@ static void
 put_head(FILE *out, const struct top *top, const json_t *d)
 {
 	const json_t *s = json_object_get(d, "status");
-	char text[64], version[64], when[64], up[TABLE_AGE];
+	char text[64], word[TROUBLE_WORD], version[64], when[64], up[TABLE_AGE];
+	char main_pid[32] = "no main process";
+	int64_t pid = field_number(s, "pid");
 
-	fprintf(out,
-	    "ndsd %s %s%s%s, generation %" PRId64 ", pid %" PRId64
-	    ", up %s, %s\n",
+	trouble_print(s, top->colours, out);
+	if (pid > 0)
+		snprintf(main_pid, sizeof(main_pid), "pid %" PRId64, pid);
+	field_word(s, "state", text, sizeof(text));
+	fprintf(out, "ndsd %s %s%s%s, generation %" PRId64 ", %s, up %s, %s\n",
 	    field_word(s, "version", version, sizeof(version)),
-	    top->colours ? "\033[1m" : "",
-	    field_word(s, "state", text, sizeof(text)),
+	    top->colours ? "\033[1m" : "", trouble_word(s, text, word),
 	    top->colours ? "\033[0m" : "", field_number(s, "generation"),
-	    field_number(s, "pid"), table_age(field_number(s, "uptime_s"), up),
+	    main_pid, table_age(field_number(s, "uptime_s"), up),
 	    field_word(d, "time", when, sizeof(when)));
 }
 
@@ -143,14 +148,19 @@ put_rates(FILE *out, const json_t *d)
 static void
 put_checks(FILE *out, const json_t *checks)
 {
-	char name[64], status[64];
+	char name[64], status[64], message[192];
 	const json_t *check;
 	size_t i;
 
 	json_array_foreach(checks, i, check)
-		fprintf(out, "%s%s %s", i == 0 ? "checks " : ", ",
-		    field_word(check, "name", name, sizeof(name)),
-		    field_word(check, "status", status, sizeof(status)));
+	{
+		field_word(check, "status", status, sizeof(status));
+		field_word(check, "message", message, sizeof(message));
+		fprintf(out, "%s%s %s%s%s", i == 0 ? "checks " : ", ",
+		    field_word(check, "name", name, sizeof(name)), status,
+		    strcmp(status, "ok") == 0 ? "" : ": ",
+		    strcmp(status, "ok") == 0 ? "" : message);
+	}
 	if (json_array_size(checks) > 0)
 		fputc('\n', out);
 }
@@ -176,22 +186,36 @@ put_bar(FILE *out, const struct top *top, const json_t *s)
 	    field_number(s, "ready"), field_number(s, "wanted"));
 }
 
+/* At which time of the log's clock, how long ago, what and why. */
+static void
+put_event(FILE *out, const json_t *e)
+{
+	int64_t ago_ms = field_number(e, "ago_ms");
+	time_t at = time(NULL) - (time_t)(ago_ms / 1000);
+	char kind[64], ago[REQUESTS_TIME], what[128], clock[16] = "-";
+	int64_t count = field_number(e, "count");
+	struct tm utc;
+
+	if (gmtime_r(&at, &utc) != NULL)
+		strftime(clock, sizeof(clock), "%H:%M:%SZ", &utc);
+	fprintf(out, "event %s (%s ago): %s", clock,
+	    requests_time(ago_ms, ago),
+	    field_word(e, "kind", kind, sizeof(kind)));
+	if (json_string_length(json_object_get(e, "what")) > 0)
+		fprintf(out, ", %s", field_word(e, "what", what, sizeof(what)));
+	if (count > 1)
+		fprintf(out, " (%" PRId64 ")", count);
+	fputc('\n', out);
+}
+
 static void
 put_events(FILE *out, const json_t *history)
 {
 	const json_t *events = json_object_get(history, "events");
 	size_t count = json_array_size(events);
 	size_t i = count > EVENTS_SHOWN ? count - EVENTS_SHOWN : 0;
-	char kind[64], ago[REQUESTS_TIME];
-
-	for (; i < count; i++) {
-		const json_t *e = json_array_get(events, i);
-
-		fprintf(out, "event %s ago: %s (%" PRId64 ")\n",
-		    requests_time(field_number(e, "ago_ms"), ago),
-		    field_word(e, "kind", kind, sizeof(kind)),
-		    field_number(e, "count"));
-	}
+	for (; i < count; i++)
+		put_event(out, json_array_get(events, i));
 }
 
 /* ---- workers ------------------------------------------------------------- */
@@ -285,6 +309,7 @@ frame(const struct top *top, const json_t *d)
 	put_rates(out, d);
 	put_bar(out, top, s);
 	put_checks(out, json_object_get(s, "checks"));
+	trouble_print_spans(s, out);
 	put_events(out, json_object_get(d, "history"));
 	put_workers(out, top, d);
 	fclose(out);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "ndsd/status.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "proto/counters.h"
 
 const char *
@@ -94,8 +96,13 @@ status_json(const struct supervisor *sup)
 	    (int)sup->board->queue_length, "wait_ms",
 	    (json_int_t)sup->board->queue_wait_ms, "shed",
 	    counters_shed_json(sup->board));
+	char program[512];
 
-	return json_pack("{s:s,s:s,s:i,s:i,s:I,s:i,s:I,s:I,s:o,s:o,s:o,s:o}",
+	snprintf(program, sizeof(program), "%s", sup->options->program[0]);
+	text_make_utf8(program);
+	return json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:I,s:i,s:I,s:I,s:o,s:o,"
+	    "s:o,s:o}",
+	    "program", program, "address", state->settings.bind_address,
 	    "version", NDS_VERSION, "state", status_word(sup), "generation",
 	    (int)state->pool.generation, "pid",
 	    (int)atomic_load(&sup->board->main_pid), "uptime_s",

@@ -130,7 +130,8 @@ shows "marked on the time line" \
     "$(words charts).includes('R') && document.querySelector('.event') !== null"
 read -r victim _ <<<"$(field '[.workers[]|select(.state!="retiring")][0].pid')"
 kill -KILL "$victim"
-shows "a killed worker" "$(words events).includes('worker died')"
+shows "a killed worker, and how it died" \
+    "$(words events).includes('a worker was killed')"
 ctl drain >/dev/null
 shows "a drain, as the state" "$(words state) === 'draining'"
 shows "and as an event" "$(words events).includes('drain began')"
@@ -152,8 +153,24 @@ shows "it knows more than what is new" "samples.size > 12"
 browse eval '(() => { const n = samples.size; for (const hours of [1, -1]) take({...doc, time: new Date(doc.now + hours * 3600e3).toISOString()}); return samples.size === n && [...samples.values()].every((s) => s.at <= doc.now); })()'
 is "a clock that is set loses nothing of it" "$said" true
 
-# ---- the supervisor dies; keys
+# ---- trouble
+browse eval '(() => { doc = {...doc, status: {...doc.status, trouble: [{kind: "not ready", for_ms: 61000, why: "check database: <img src=x> \u202e"}]}}; draw_head(); return '"$(words state)"' + "|" + '"$(words trouble)"'; })()'
+like "not ready stands in the head, with the reason, harmlessly" "$said" \
+    '^"not ready\|NOT READY since [0-9:]{8}: check database: <img src=x> .*"$'
+unlike "and nothing that turns the writing" "$said" $'\xe2\x80\xae|u202e'
 super=$(field .supervisor.pid)
+kill -STOP "$super"
+shows "a supervisor that does not move is told of" \
+    "$(words state) === 'supervisor not seen'"
+shows "with what goes on" "$(words trouble).includes('workers serve on')"
+shows "and as an event" "$(words events).includes('supervisor not seen')"
+browse shot "$tmp/status-trouble.png" 1120 light
+kill -CONT "$super"
+shows "until it moves" "$(words state) === 'running'"
+browse eval 'document.getElementById("trouble").hidden'
+is "and its line is gone" "$said" true
+
+# ---- the supervisor dies; keys
 kill -KILL "$super"
 shows "the supervisor's restart" \
     "$(words events).includes('supervisor came back')"
