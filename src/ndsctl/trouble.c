@@ -55,6 +55,7 @@ trouble_print_spans(const json_t *health, FILE *out)
 	int64_t any = field_number(lost, "any");
 
 	if (collector > 0 || file > 0 || any > 0)
-		fprintf(out, "spans lost: %" PRId64 " to the collector, %" PRId64
-		    " to the file, %" PRId64 " before\n", collector, file, any);
+		fprintf(out, "spans lost: %" PRId64 " to the collector, "
+		    "%" PRId64 " to the file, %" PRId64 " before\n",
+		    collector, file, any);
 }

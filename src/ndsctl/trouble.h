@@ -15,8 +15,8 @@ void trouble_print(const json_t *health, int colours, FILE *out);
 
 /* The worst one's kind in small letters, or state when there is none.  Returns
  * text. */
-const char *trouble_word(const json_t *health, const char *state,
-    char text[TROUBLE_WORD]);
+const char *
+trouble_word(const json_t *health, const char *state, char text[TROUBLE_WORD]);
 
 /* How many spans were lost, if any were, as a line. */
 void trouble_print_spans(const json_t *health, FILE *out);

@@ -18,6 +18,10 @@ for verb in "top --twice" "requests x" "logs --level loud" "logs --request"; do
 	ctl $verb >"$tmp/out" 2>&1
 	is "$verb is a usage error" $? 2
 done
+ctl status -d "$run" >"$tmp/out" 2>&1
+is "-d behind the verb is one" $? 2
+like "and it says where it stands" "$(<"$tmp/out")" \
+    '-d stands before the verb: ndsctl -d DIR status$'
 ctl top >"$tmp/out" 2>&1
 is "top in a pipe is one, too" $? 2
 for term in dumb ""; do
@@ -29,6 +33,11 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' \
 done
 
 ndsd_start
+terminal() { TERM=xterm python3 -c 'import pty, sys
+pty.spawn(sys.argv[1:])' "$ndsctl" "$@" </dev/null; }
+is "requests: on a terminal, none is a sentence" \
+    "$(terminal requests | tr -d '\r')" "nothing under way"
+like "in a pipe it is a head" "$(ctl requests)" '^ +AGE .*REQUEST$'
 escape=$'\033[31m\302\23331m' # the second of one character, U+009B
 spawn long "$(program tests/peer/fcgi-peer)" --timeout 60000 \
     --path /_diag/work --query 'ms=30000&secret=1' \
@@ -44,6 +53,9 @@ is "--json has the same" \
     "GET /_diag/work held.1"
 is "and nothing that steers a terminal either" \
     "$(ctl requests --json | LC_ALL=C tr -d '[:print:]\n')" ""
+is "and what ndsctl(1) names" \
+    "$(ctl requests --json | jq -r '.[0]|keys|sort|join(" ")')" \
+    "age_ms client left_ms method path pid request_id slot tries"
 ok "its age grows" wait_until 5 \
     jq -e '.[0].age_ms > 1000 and .[0].left_ms > 0' <(ctl requests --json)
 

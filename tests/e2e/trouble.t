@@ -55,8 +55,7 @@ like "top: the same" "$(line_1 "$(ctl top --once)")" 'ndsd [^ ]+ running, '
 peer --many 2 --repeat 100 --path / "$app" >/dev/null
 ok "the history knows what came" wait_until 5 doc_is \
     '[.history.samples[][1]]|add >= 200'
-read -r victim guardian < <(field '.workers[0]|"\(.pid) \(.guardian_pid)"')
-kill -KILL "$victim"
+kill -KILL "$(field '.workers[0].pid')"
 ok "a death, and how" wait_until 5 event '.kind=="death" and .what=="killed"'
 like "which top tells by the clock" "$(ctl top --once)" \
     'event [0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z \(.* ago\): death, killed$'
@@ -136,9 +135,19 @@ like "but workers serve on" "$out" '^SUPERVISOR NOT SEEN .* start ndsd again$'
 like "so many" "$out" '^workers: 2 of 2 ready'
 asks 200 --path / "$app"
 is "as they do" "$status_code" 200
+unlike "no spans were lost" "$(ctl top --once)" 'spans lost'
+export APP_TRACE=100% APP_TRACE_FILE=/dev/full
 ndsd_begin -- "$(program examples/checks)"
 mine() { field_is .pid "$ndsd_pid" && ready; }
 ok "another ndsd serves" wait_until 10 mine
 ok "and all is well" wait_until 10 good
+
+# ---- spans
+for _ in 1 2 3; do
+	ask --path / "$app"
+done
+spans_lost() { ctl "$@" | grep -q '^spans lost: 0 to the collector, [1-9]'; }
+ok "spans that are lost are told by top" wait_until 10 spans_lost top --once
+ok "and by status" spans_lost status
 stop_is 0 "it stops with status 0"
 done_testing

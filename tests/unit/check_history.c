@@ -235,18 +235,18 @@ START_TEST(a_start_a_drain_and_a_stop_are_no_trouble)
 }
 END_TEST
 
-START_TEST(a_supervisor_that_is_not_seen_is_trouble_and_an_event)
+START_TEST(a_supervisor_that_is_not_seen_is_told)
 {
 	report.now_ms += REPORT_AWAY_MS - 1;
 	ck_assert_str_eq(trouble(), "");
 	report.now_ms += 1;
 	history_look(&history, &report);
 	pool.main_pid = 7;
-	ck_assert_str_eq(trouble(), "supervisor not seen/5000/workers serve on; "
-	    "the main process (pid 7) is there;");
+	ck_assert_str_eq(trouble(), "supervisor not seen/5000/"
+	    "workers serve on; the main process (pid 7) is there;");
 	report.orphaned = 1;
-	ck_assert_str_eq(trouble(), "supervisor not seen/5000/workers serve on; "
-	    "start ndsd again;");
+	ck_assert_str_eq(trouble(), "supervisor not seen/5000/"
+	    "workers serve on; start ndsd again;");
 	report.orphaned = 0;
 	look(1);
 	ck_assert_str_eq(trouble(), "");
@@ -274,7 +274,7 @@ main(void)
 	tcase_add_test(t, how_a_check_stands_at_the_first_look_is_no_event);
 	tcase_add_test(t, not_ready_says_since_when_and_why);
 	tcase_add_test(t, a_start_a_drain_and_a_stop_are_no_trouble);
-	tcase_add_test(t, a_supervisor_that_is_not_seen_is_trouble_and_an_event);
+	tcase_add_test(t, a_supervisor_that_is_not_seen_is_told);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
