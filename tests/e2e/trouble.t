@@ -83,6 +83,7 @@ for verb in status "top --once"; do
 	    "$(line_1 "$out")" \
 	    "^NOT READY for [0-9.]+ m?s: check dependency: $tmp/d.*: No such file"
 	like "and not that it runs" "$out" '^ndsd [^ ]+ not ready, '
+	ok "which stands out" grep -q '^NOT READY for ' <<<"$out"
 	unlike "nothing that steers a terminal" "$out" $'\033'
 done
 like "top: the check with what it said" "$out" \
