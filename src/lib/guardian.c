@@ -238,7 +238,7 @@ reap(const struct guardian *g, int *status)
 static int
 wait_dead(struct guardian *g)
 {
-	int status;
+	int status = 0;
 
 	for (;;) {
 		int left = clock_left(plan_look_ms(g), 60000);

@@ -69,6 +69,8 @@ print_pool(const json_t *status, FILE *out)
 {
 	const json_t *workers = json_object_get(status, "workers"), *w;
 	int64_t busy = 0, count = (int64_t)json_array_size(workers);
+	int64_t least = field_number(status, "wanted_min");
+	int64_t most = field_number(status, "wanted_max");
 	char bar[TERM_BAR] = "", text[CELL];
 	size_t i;
 
@@ -78,11 +80,11 @@ print_pool(const json_t *status, FILE *out)
 	if (term_is_terminal(out))
 		term_bar(bar, busy, count);
 	fprintf(out,
-	    "workers: %s%" PRId64 " of %" PRId64 " busy, %" PRId64
-	    " wanted, between %" PRId64 " and %" PRId64 "\n",
-	    bar, busy, count, field_number(status, "wanted"),
-	    field_number(status, "wanted_min"),
-	    field_number(status, "wanted_max"));
+	    "workers: %s%" PRId64 " of %" PRId64 " busy, %" PRId64 " wanted",
+	    bar, busy, count, field_number(status, "wanted"));
+	if (least < most)
+		fprintf(out, ", between %" PRId64 " and %" PRId64, least, most);
+	fputs("\n", out);
 }
 
 static void
