@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "helper/trouble.h"
 #include "proto/counters.h"
 
 #define READ_TRIES 1000 /* a write of a check takes well under a microsecond */
@@ -378,10 +377,9 @@ report_status(const struct report *r)
 	int64_t up = pool->started_ms == 0 ? 0 : r->now_ms - pool->started_ms;
 
 	dependencies_check(r, list);
-	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
 	    "s:I, s:o, s:{s:I,s:I,s:o}, s:o, s:o, s:o}",
 	    "version", NDS_VERSION, "state", report_state(r),
-	    "trouble", trouble_list(r),
 	    "supervisor_seen_ms", (json_int_t)report_seen_ms(r),
 	    "generation", (json_int_t)pool->generation,
 	    "pid", (json_int_t)(r->orphaned ? 0 : pool->main_pid),

@@ -7,12 +7,23 @@
 #include "base/clock.h"
 #include "helper/history.h"
 #include "helper/running.h"
+#include "helper/trouble.h"
 
 /* status_page_text, STATUS_PAGE_POLICY: made of status.html */
 #include "helper/status_page.inc"
 
 #define RECENT_SAMPLES 10
 #define SLOWEST 20
+
+/* What is, and what of it is not well. */
+static json_t *
+status_document(const struct report *r)
+{
+	json_t *status = report_status(r);
+
+	json_object_set_new(status, "trouble", trouble_list(r));
+	return status;
+}
 
 static json_t *
 requests_document(const struct report *r)
@@ -30,7 +41,7 @@ live_document(const struct report *r, uint32_t samples)
 		return NULL;
 	clock_stamp(stamp);
 	return json_pack("{s:s, s:o, s:o, s:o}", "time", stamp,
-	    "status", report_status(r), "requests", running_json(r, SLOWEST),
+	    "status", status_document(r), "requests", running_json(r, SLOWEST),
 	    "history", history_json(r->history, r, samples));
 }
 
@@ -48,7 +59,7 @@ text_of(json_t *document)
 static char *
 status_text(const struct report *r)
 {
-	return text_of(report_status(r));
+	return text_of(status_document(r));
 }
 
 static char *

@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
-#include "lib/trace.h"
+#include "lib/span.h"
 #include "proto/books.h"
 #include "proto/tally.h"
 
@@ -112,5 +112,5 @@ access_end(struct slot *slot, const struct access *a)
 		return;
 	access_count(slot, a);
 	access_line(slot, a);
-	trace_end(slot, a);
+	span_request(slot, a);
 }

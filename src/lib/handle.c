@@ -14,6 +14,7 @@
 #include "lib/access.h"
 #include "lib/app.h"
 #include "lib/cache.h"
+#include "lib/call.h"
 #include "lib/journal.h"
 #include "lib/request.h"
 #include "lib/response.h"
@@ -351,6 +352,8 @@ exchange_end(struct exchange *x, int is_gone)
 	exchange_log(x, status);
 out:
 	response_end(&response);
+	call_end_all(request.calls);
+	request.calls = NULL;
 	request_end(&request);
 }
 

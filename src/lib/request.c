@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "base/text.h"
-#include "lib/call.h"
+#include "lib/span.h"
 #include "lib/trace.h"
 
 #define BODY_FIRST_BYTES 65536 /* asked for at once; beyond, it doubles */
@@ -192,6 +192,7 @@ request_begin(struct nds_request *req, struct conn *conn, char **envp,
 	ident_request(req->request_id, value);
 	memcpy(conn->slot->request_id, req->request_id,
 	    sizeof(req->request_id));
+	span_reset();
 	trace_identify(conn->slot, &req->trace, nds_header(req, "traceparent"));
 	value = nds_fcgi_param(req, "REMOTE_ADDR");
 	req->client = value == NULL ? "" : value;
@@ -410,8 +411,6 @@ nds_body_read(struct nds_request *req, void *to, size_t bytes)
 void
 request_end(struct nds_request *req)
 {
-	call_end_all(req->calls);
-	req->calls = NULL;
 	buffer_reset(&req->body);
 	buffer_reset(&req->queries.text);
 	buffer_reset(&req->cookies.text);

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "lib/access.h"
 #include "lib/request.h"
 #include "lib/trace.h"
+#include "proto/otlp.h"
 
 #define OPEN_MAX 16
 #define OF_REQUEST_MAX 256
@@ -33,12 +35,6 @@ span_reset(void)
 	spans.depth = 1;
 	spans.written = 0;
 	otlp_set(&spans.span[0].set);
-}
-
-void
-span_handlers(struct otlp_span *r)
-{
-	otlp_add(r, &spans.span[0].set);
 }
 
 static void
@@ -129,4 +125,51 @@ span_end_all(void)
 {
 	if (spans.depth > 1)
 		nds_span_end(&spans.span[1]);
+}
+
+/* ---- the span of a request ------------------------------------------- */
+
+static void
+own_attributes(struct otlp_span *r, struct slot *slot, const struct access *a)
+{
+	otlp_text(r, "nds.request_id", a->request_id);
+	otlp_number(r, "nds.worker", slot->number);
+	otlp_number(r, "nds.generation", atomic_load(&slot->generation));
+}
+
+void
+span_request(struct slot *slot, const struct access *a)
+{
+	struct otlp_http http = {a->method, a->scheme, a->path, a->client,
+	    a->protocol, a->agent, a->server, a->port, a->route, a->status,
+	    NULL};
+	struct otlp_ids ids = {a->trace->trace_id, a->trace->span_id,
+	    a->trace->caller, a->state};
+	int64_t now_us = clock_us();
+	struct otlp_span r;
+	char name[160];
+
+	if (!trace_wanted(a->trace))
+		return;
+	if (a->broken)
+		http.failure = "broken";
+	if (a->status == ACCESS_GONE) {
+		http.failure = "cancelled";
+		http.status = 0;
+	}
+	otlp_http_name(&http, name, sizeof(name));
+	otlp_begin(&r, &ids, name, OTLP_SERVER);
+	otlp_times(&r, now_us - a->us, now_us);
+	otlp_attributes(&r);
+	otlp_http(&r, &http);
+	own_attributes(&r, slot, a);
+	otlp_add(&r, &spans.span[0].set);
+	otlp_events(&r);
+	if (atomic_load(&slot->tries) > 0)
+		otlp_event(&r, "replay",
+		    atomic_load(&slot->replayed_ms) * 1000, NULL);
+	if (a->event != NULL)
+		otlp_event(&r, a->event, now_us, a->error);
+	trace_write(&r, a->status >= 500 || a->broken ?
+	    a->error == NULL ? "" : a->error : NULL);
 }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The spans that handlers open within a request, and what they add to its
- * own. */
+/* The span of a request, and those that its handler opens within it. */
 #ifndef LIB_SPAN_H
 #define LIB_SPAN_H
 
-#include "proto/otlp.h"
+struct access;
+struct slot;
 
 /* A request begins: nothing is open. */
 void span_reset(void);
 
-/* Add the attributes that the handler has set on its request's span. */
-void span_handlers(struct otlp_span *r);
-
 /* Its handler has returned: end what it has left open. */
 void span_end_all(void);
+
+/* It has ended, by its worker or the guardian: write its span, when it is
+ * wanted. */
+void span_request(struct slot *slot, const struct access *a);
 
 #endif

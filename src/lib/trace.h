@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trace of a request: which it is, whether it is sampled, and the span of
- * the request itself, written when it ends by whoever ends it, its worker or
- * the guardian.  A finished span is one line of OTLP's JSON in the slot's ring;
- * a process of ndsd's takes it from there.  Nothing here waits.
+ * The trace of a request: which it is, and whether it is sampled.  A finished
+ * span is one line of OTLP's JSON in the slot's ring; a process of ndsd's takes
+ * it from there.  Nothing here waits.
  */
 #ifndef LIB_TRACE_H
 #define LIB_TRACE_H
@@ -12,8 +11,6 @@
 #include "proto/ident.h"
 #include "proto/otlp.h"
 #include "proto/settings.h"
-
-struct access;
 
 /* Begin, once a process; slot NULL: nobody takes spans, as without ndsd. */
 void trace_open(const struct settings *s, struct slot *slot);
@@ -26,9 +23,6 @@ void trace_identify(struct slot *slot, struct ident_trace *trace,
 
 /* Whether spans of this trace are to be written. */
 int trace_wanted(const struct ident_trace *trace);
-
-/* The request has ended: write its span, when it is wanted. */
-void trace_end(struct slot *slot, const struct access *a);
 
 /* End a record (otlp_end) and write it into the ring. */
 void trace_write(struct otlp_span *r, const char *why);

@@ -152,6 +152,7 @@ START_TEST(a_span_stays_whole_json_whatever_is_put_in)
 	json_t *json;
 
 	begin("100%");
+	span_reset();
 	trace_identify(slot, &req.trace, OFFERED);
 	memset(large, '"', sizeof(large) - 1);
 	large[sizeof(large) - 1] = '\0';
@@ -177,6 +178,7 @@ START_TEST(what_is_open_within_a_span_ends_with_it)
 	char parent[56];
 
 	begin("100%");
+	span_reset();
 	trace_identify(slot, &req.trace, OFFERED);
 	strcpy(parent, nds_traceparent(&req));
 	outer = nds_span_begin(&req, "outer");
