@@ -213,6 +213,16 @@ generation_blame(struct supervisor *sup, const struct slot_process *s,
 	memcpy(sup->state->roll_said, s->process.tail.text, TAIL_BYTES);
 }
 
+/* What stood before a reload that has ended is history. */
+int
+generation_must_speak(const struct supervisor *sup)
+{
+	const struct state *state = sup->state;
+
+	return state->program_libnds ||
+	    (state->roll_open != STATE_ROLL_SETTLED && state->libnds_before);
+}
+
 const char *
 generation_late(const struct supervisor *sup, uint32_t number)
 {

@@ -32,6 +32,10 @@ int generation_reload(struct supervisor *sup, const char *token,
 void generation_blame(struct supervisor *sup, const struct slot_process *s,
     const char *how);
 
+/* 1: a worker is ready by what it says alone, since the program is libnds's, or
+ * the one before this reload is; 0: also by having lived for a moment. */
+int generation_must_speak(const struct supervisor *sup);
+
 /* Why a worker that has not become ready in time was killed. */
 const char *generation_late(const struct supervisor *sup, uint32_t number);
 

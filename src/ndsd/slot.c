@@ -460,7 +460,7 @@ slot_check_foreign(struct slot_process *s, int64_t now_ms)
 	struct pool_place *at = slot_place(s);
 
 	if (at->state != POOL_STARTING || *speaks(s) ||
-	    s->sup->state->program_libnds || s->sup->state->libnds_before ||
+	    generation_must_speak(s->sup) ||
 	    now_ms - at->spawned_ms < SLOT_FOREIGN_READY_MS)
 		return;
 	say_unproved(s);
