@@ -6,6 +6,7 @@
  */
 #include "lib/app.h"
 
+#include <sys/socket.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,14 +36,19 @@ static const struct nds_app *running;
 /* ---- description --------------------------------------------------------- */
 
 /* Tell ndsd that a libnds program runs here, before its main(), which may take
- * its time: ndsd then waits for a served probe, not for a lived moment. */
+ * its time: ndsd then waits for a served probe, not for a lived moment.  Whoever
+ * is between us and ndsd may have put another socket in that place. */
 __attribute__((constructor)) static void
 say_hello(void)
 {
 	const char *text = getenv(BOARD_ENV_CONTROL);
+	int type = 0;
+	socklen_t bytes = sizeof(type);
 	int64_t fd;
 
-	if (text != NULL && num_whole(text, 0, INT32_MAX, &fd) == 0)
+	if (text != NULL && num_whole(text, 0, INT32_MAX, &fd) == 0 &&
+	    getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 &&
+	    type == SOCK_SEQPACKET)
 		order_send((int)fd, ORDER_HELLO, ORDER_VERSION, -1);
 }
 

@@ -28,6 +28,21 @@ for program in "$responder" "$(program examples/hello)"; do
 	is "$base ends with status 0 at SIGTERM" "$rc" 0
 done
 
+# ---- a stranger's connection where ndsd's was
+stranger='import os, socket, subprocess, sys
+ours, theirs = socket.socketpair()
+os.environ["NDS_CONTROL_FD"] = str(theirs.fileno())
+subprocess.run([sys.argv[1], "--version"], pass_fds=[theirs.fileno()])
+theirs.close()
+print(ours.recv(64))'
+if command -v python3 >/dev/null; then
+	like "a descriptor that is not ndsd's is left alone" \
+	    "$(python3 -c "$stranger" "$responder" | tr '\n' ' ')" \
+	    "^nds-responder .* b''"
+else
+	skip "a descriptor that is not ndsd's is left alone" "no python3 here"
+fi
+
 # ---- SIGTERM under load: whoever is being served is served to the end
 under_spawn_fcgi "$responder"
 peer --path /_diag/work --query ms=700 --timeout 20000 "$run/own.sock" \
