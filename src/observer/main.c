@@ -128,6 +128,14 @@ file_add(struct observer *o, const struct sender_body *b)
 	return result;
 }
 
+/* Of those that are gathered. */
+static void
+spans_drop(struct observer *o, unsigned spans)
+{
+	atomic_fetch_add(&o->pool->spans_dropped, spans);
+	atomic_fetch_sub(&o->pool->spans_gathered, spans);
+}
+
 static void
 ship(struct observer *o)
 {
@@ -137,14 +145,16 @@ ship(struct observer *o)
 		return;
 	b.text = spool_take(&o->spool, &b.spans, &b.bytes);
 	if (b.text == NULL) {
-		atomic_fetch_add(&o->pool->spans_dropped, b.spans);
+		spans_drop(o, b.spans);
 		return;
 	}
 	if (o->settings.trace_file[0] != '\0')
 		atomic_fetch_add(file_add(o, &b) < 0 ?
 		    &o->pool->spans_unwritten : &o->pool->spans_written,
 		    b.spans);
+	atomic_fetch_sub(&o->pool->spans_gathered, b.spans);
 	sender_push(&o->sender, b);
+	atomic_store(&o->pool->spans_queued, sender_queued(&o->sender));
 }
 
 /* A batch is of one service in one version. */
@@ -176,7 +186,18 @@ line_take(struct observer *o, const char *line, size_t bytes)
 		rc = spool_add(&o->spool, line, bytes, clock_ms());
 	}
 	if (rc != 0)
-		atomic_fetch_add(&o->pool->spans_dropped, 1);
+		spans_drop(o, 1);
+}
+
+/* A line is a span. */
+static unsigned
+count_lines(const char *text, size_t bytes)
+{
+	unsigned lines = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		lines += text[i] == '\n';
+	return lines;
 }
 
 /* The spans of a slot; of the shedder where it is NULL. */
@@ -193,6 +214,8 @@ spans_collect(struct observer *o, struct slot *s)
 		    ring_span_read(s, text, sizeof(text));
 		if (n == 0)
 			return;
+		atomic_fetch_add(&o->pool->spans_gathered,
+		    count_lines(text, n));
 		if (s != NULL)
 			service_set(o, s);
 		end = text + n;
@@ -222,7 +245,6 @@ turn(struct observer *o)
 	if (o->leave_ms > 0 || now - o->spool.since_ms >= GATHER_MS)
 		ship(o);
 	sender_step(&o->sender, now);
-	atomic_store(&o->pool->spans_gathered, o->spool.spans);
 	atomic_store(&o->pool->spans_queued, sender_queued(&o->sender));
 	atomic_fetch_add(&o->pool->observer_turns, 1);
 }

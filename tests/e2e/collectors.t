@@ -80,6 +80,26 @@ ok "spans that the disk does not take are counted" wait_until 5 reaches dropped 
 like "and told" "$(grep /dev/full "$tmp/ndsd.log")" 'cannot write traces'
 stop_is 0 "it stops"
 
+# ---- an observer that dies with spans in hand
+export APP_TRACE_FILE=$tmp/traces
+ndsd_start -- "$(program tests/peer/traced)"
+observer() { pgrep -f "^$builddir/nds-observer" -P "$(field .supervisor.pid)"; }
+"$(program tests/peer/kill-at)" "$(observer)" openat entry 2 >"$tmp/hunt" 2>&1 &
+hunt=$!
+wait_until 5 grep -q ready "$tmp/hunt"
+peer --many 2 --repeat 400 --path /left "$app" >"$tmp/many"
+wait "$hunt"
+case $? in
+0)
+	seen() { [ $(($(metric exported) + $(metric dropped))) -eq "$1" ]; }
+	ok "each span is counted once, whatever it had in hand" \
+	    wait_until 5 seen 2400
+	;;
+77) skip "each span is counted once" "ptrace is not allowed here" ;;
+*) fail "the observer was killed" "$(<"$tmp/hunt")" ;;
+esac
+stop_is 0 "it stops"
+
 # ---- a pipe whose reader is slow
 mkfifo "$tmp/pipe"
 exec {pipe_fd}<>"$tmp/pipe"

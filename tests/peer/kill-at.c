@@ -39,6 +39,7 @@ static const struct call {
     {"shutdown", SYS_shutdown, 0, 0},
     {"listen", SYS_listen, 0, 0},
     {"memfd_create", SYS_memfd_create, 0, 0},
+    {"openat", SYS_openat, 0, 0},
     {"pwritev", SYS_pwritev, 0, 0},
     {"read", SYS_read, 1, 0},
     {"write", SYS_write, 1, 0},
