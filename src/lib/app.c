@@ -36,8 +36,8 @@ static const struct nds_app *running;
 /* ---- description --------------------------------------------------------- */
 
 /* Tell ndsd that a libnds program runs here, before its main(), which may take
- * its time: ndsd then waits for a served probe, not for a lived moment.  Whoever
- * is between us and ndsd may have put another socket in that place. */
+ * its time: ndsd then waits for a served probe, not for a lived moment.
+ * Whoever is between us and ndsd may have put another socket in that place. */
 __attribute__((constructor)) static void
 say_hello(void)
 {

@@ -28,7 +28,7 @@ after(int64_t ms)
 	return (int)state.pool.place[0].state;
 }
 
-START_TEST(of_a_program_without_libnds_it_does_when_it_has_lived)
+START_TEST(of_a_program_without_libnds_it_does_in_time)
 {
 	ck_assert_int_eq(after(SLOT_FOREIGN_READY_MS - 1), POOL_STARTING);
 	ck_assert_int_eq(after(SLOT_FOREIGN_READY_MS), POOL_READY);
@@ -68,7 +68,7 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(t, setup, NULL);
-	tcase_add_test(t, of_a_program_without_libnds_it_does_when_it_has_lived);
+	tcase_add_test(t, of_a_program_without_libnds_it_does_in_time);
 	tcase_add_test(t, of_libnds_it_never_does);
 	tcase_add_test(t, in_a_reload_of_libnds_it_never_does);
 	tcase_add_test(t, behind_a_reload_the_program_before_is_forgotten);
