@@ -10,6 +10,8 @@
 #include "observer/stack.h"
 #include "proto/subject.h"
 
+#define CRASHES_MAX 100000 /* that may have come since the last was told */
+
 static const char *const fates[] = {"none", "run again", "answered", "lost"};
 
 /* The layout of the dead one's memory is that of its guardian, which it was
@@ -101,5 +103,6 @@ crash_look(struct slot *s, uint32_t number)
 	if (serial == told || !is_whole(&s->crash))
 		return;
 	atomic_store(&s->crash_told, serial); /* first: we may die of it */
-	tell(s, number, serial - told);
+	/* beyond that it has not been counted by us */
+	tell(s, number, serial - told < CRASHES_MAX ? serial - told : 1);
 }

@@ -120,7 +120,7 @@ file_add(struct observer *o, const struct sender_body *b)
 	if (result < 0 && o->file_missed == 0)
 		log_error("cannot write traces to %s; spans are dropped", path);
 	if (result == 0 && o->file_missed > 0)
-		log_info("%s takes traces again; %llu spans were dropped", path,
+		log_info("%s takes traces again; spans dropped: %llu", path,
 		    (unsigned long long)o->file_missed);
 	o->file_missed = result < 0 ? o->file_missed + b->spans : 0;
 	if (fd >= 0)

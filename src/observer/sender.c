@@ -148,7 +148,7 @@ rejected(struct sender *s)
 	    "errorMessage")), *text = json_string_value(count);
 	int64_t spans = json_integer_value(count);
 
-	if (text != NULL && num_whole(text, 0, INT32_MAX, &spans) < 0)
+	if (text != NULL && num_whole(text, 0, INT64_MAX, &spans) < 0)
 		spans = 0;
 	if (spans > s->body[s->first].spans)
 		spans = s->body[s->first].spans;
@@ -175,7 +175,7 @@ taken(struct sender *s)
 		return;
 	}
 	if (s->complained)
-		log_info("%s takes traces again; %llu spans were dropped",
+		log_info("%s takes traces again; spans dropped: %llu",
 		    s->name, (unsigned long long)s->dropped);
 	s->complained = 0;
 	s->dropped = 0;

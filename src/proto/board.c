@@ -21,7 +21,8 @@
 /* Room for what later releases add to a header: pages that nobody writes to
  * take no memory. */
 #define SLOT_HEADER_BYTES 16384
-#define POOL_BYTES 65536
+#define POOL_ROOM 65536
+#define POOL_BYTES (POOL_ROOM + BOARD_SHED_RING)
 #define CRASH_BYTES 65536u /* of a stack */
 
 struct checked {
@@ -341,6 +342,13 @@ board_crash_stack(const struct slot *s, uint32_t *bytes)
 
 	*bytes = checked->crash_bytes;
 	return (uint8_t *)((uintptr_t)s + checked->crash_at);
+}
+
+uint8_t *
+board_shed_ring(const struct pool_board *p, uint32_t *bytes)
+{
+	*bytes = checked_of(p)->bytes < POOL_BYTES ? 0 : BOARD_SHED_RING;
+	return (uint8_t *)((uintptr_t)p + POOL_ROOM);
 }
 
 int

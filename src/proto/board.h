@@ -251,7 +251,7 @@ enum shed_reason {
 #define POOL_MAGIC 0x4244534eu /* "NSDB" */
 #define POOL_VERSION 1
 #define BOARD_CHECKS_MAX 16
-#define BOARD_SHED_RING 32768 /* bytes, a power of two */
+#define BOARD_SHED_RING 262144u /* bytes, a power of two */
 
 enum check_status { CHECK_PENDING, CHECK_OK, CHECK_FAILED };
 
@@ -356,7 +356,6 @@ struct pool_board {
 	_Alignas(64) _Atomic uint64_t shed_head;
 	_Atomic uint64_t shed_dropped; /* spans that found it full */
 	_Alignas(64) _Atomic uint64_t shed_tail;
-	uint8_t shed_ring[BOARD_SHED_RING];
 };
 
 /* Make an anonymous slot segment; the areas are rounded up to pages.
@@ -420,6 +419,9 @@ uint8_t *board_trace_ring(const struct slot *s, uint32_t *bytes);
 
 /* Where the stack of a crashed worker stands, likewise. */
 uint8_t *board_crash_stack(const struct slot *s, uint32_t *bytes);
+
+/* The shedder's ring of a mapped pool; 0 bytes = an older ndsd made none. */
+uint8_t *board_shed_ring(const struct pool_board *p, uint32_t *bytes);
 
 /* The histogram's bucket for a duration. */
 int board_latency_bucket(int64_t us);

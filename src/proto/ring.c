@@ -37,8 +37,11 @@ span_ring(struct slot *s)
 static struct ring
 shed_ring(struct pool_board *p)
 {
-	return (struct ring){p->shed_ring, BOARD_SHED_RING, &p->shed_head,
-	    &p->shed_tail, &p->shed_dropped};
+	struct ring r = {.head = &p->shed_head, .tail = &p->shed_tail,
+	    .dropped = &p->shed_dropped};
+
+	r.data = board_shed_ring(p, &r.size);
+	return r;
 }
 
 static void
