@@ -343,11 +343,12 @@ tell_death(struct guardian *g, int status, int64_t wait_ms)
 
 /* ndsd would count this place among those that serve. */
 static void
-give_up(const struct guardian *g)
+give_up(const struct guardian *g, const char *why)
 {
-	nds_log(NDS_ERROR, "worker %u dies again and again: this responder "
-			   "ends, ndsd starts the next one",
-	    g->worker->slot->number);
+	nds_log(NDS_ERROR, "worker %u %s: this responder ends, ndsd starts the "
+			   "next one",
+	    g->worker->slot->number, why);
+	atomic_store(&g->worker->slot->death_counted, 1);
 	_exit(1);
 }
 
@@ -393,16 +394,12 @@ bury(struct guardian *g, int status)
 		bulkhead_release(&g->worker->shared, s->number);
 	if (next == RESCUE_NOTHING)
 		memset(slot_capture(s), 0, atomic_load(&s->capture_used));
+	count_death(g, status);
 	if (next == RESCUE_NOTHING && told && wait_ms >= GIVE_UP_MS)
-		give_up(g);
-	if (own_has(g->worker->listen_fd)) /* else ndsd counts our own end */
-		count_death(g, status);
+		give_up(g, "dies again and again");
 	back_off(g, wait_ms, next);
-	if (!own_has(g->worker->listen_fd)) {
-		nds_log(NDS_ERROR, "a handler closed the listener: this "
-				   "responder ends");
-		_exit(1);
-	}
+	if (!own_has(g->worker->listen_fd))
+		give_up(g, "had a handler that closed the listener");
 	return next;
 }
 

@@ -35,7 +35,8 @@ exits_count(const struct slot_process *s, const struct pool_place *was,
 {
 	struct pool_board *board = s->sup->board;
 
-	atomic_fetch_add(&board->event[exit_reason(was, status)], 1);
+	if (s->map == NULL || !atomic_exchange(&s->map->death_counted, 0))
+		atomic_fetch_add(&board->event[exit_reason(was, status)], 1);
 	if (s->map != NULL && holds_request(s->map))
 		atomic_fetch_add(&board->event[EVENT_LOST_UNGUARDED], 1);
 }

@@ -235,6 +235,9 @@ struct slot {
 	/* Written by the worker: the client of this request, "" = the front's
 	 * peer. */
 	char client[64];
+	/* Written by the guardian: 1: it ends with its worker, whose death
+	 * stands in event. */
+	_Atomic uint32_t death_counted;
 	/* Written by the observer: started_ms of the last slow request that it
 	 * has told. */
 	_Atomic int64_t slow_told;

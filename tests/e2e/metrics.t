@@ -224,6 +224,22 @@ is "the old generation has retired" \
     "$(number 'nds_worker_exits_total{reason="retired"}')" 4
 is "one reload" "$(number 'nds_reloads_total{result="done"}')" 1
 is "one upgrade" "$(number 'nds_upgrades_total{result="done"}')" 1
+killed() { number 'nds_worker_exits_total{reason="killed"}'; }
+deaths_before=$(killed) kills=0
+guardian=$(field '.workers[0].guardian_pid')
+place=$(field '.workers[0].slot')
+of_place() { field ".workers[]|select(.slot==$place)|.$1//0"; }
+other() { [ "$(of_place pid)" != "$seen" ] && [ "$(of_place pid)" != 0 ]; }
+while [ "$(of_place guardian_pid)" = "$guardian" ] && [ $kills -lt 20 ]; do
+	seen=$(of_place pid)
+	kill -KILL "$seen"
+	kills=$((kills + 1))
+	wait_until 5 other
+done
+wait_until 5 all_ready
+scrape
+is "and $kills of one place, whose guardian then gives up" \
+    "$(($(killed) - deaths_before))" "$kills"
 is "one restart" "$(number nds_supervisor_restarts_total)" 1
 ok "the application's own went on" \
     test "$(number things_total)" -ge $((42 + $(answered 204)))
