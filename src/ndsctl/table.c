@@ -210,13 +210,12 @@ print_counters(json_t *counters, FILE *out)
 	char name[64];
 	int width = 0, bytes;
 
-	json_object_foreach(counters, key,
-	    value) if ((bytes = (int)strlen(key)) > width && bytes < 64) width =
-	    bytes;
+	json_object_foreach(counters, key, value)
+		if ((bytes = (int)strlen(key)) > width && bytes < 64)
+			width = bytes;
 	if (width > 0)
 		fputc('\n', out);
-	json_object_foreach(counters, key, value)
-	{
+	json_object_foreach(counters, key, value) {
 		snprintf(name, sizeof(name), "%s", key);
 		fprintf(out, "%-*s  %" PRId64 "\n", width, term_safe(name),
 		    (int64_t)json_integer_value(value));

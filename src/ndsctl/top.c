@@ -152,8 +152,7 @@ put_checks(FILE *out, const json_t *checks)
 	const json_t *check;
 	size_t i;
 
-	json_array_foreach(checks, i, check)
-	{
+	json_array_foreach(checks, i, check) {
 		field_word(check, "status", status, sizeof(status));
 		field_word(check, "message", message, sizeof(message));
 		fprintf(out, "%s%s %s%s%s", i == 0 ? "checks " : ", ",

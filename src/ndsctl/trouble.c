@@ -23,8 +23,7 @@ trouble_print(const json_t *health, int colours, FILE *out)
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(json_object_get(health, "trouble"), i, one)
-	{
+	json_array_foreach(json_object_get(health, "trouble"), i, one) {
 		field_word(one, "kind", kind, sizeof(kind));
 		fprintf(out, "%s%s for %s: %s%s\n",
 		    colours ? "\033[1;31m" : "", loud(kind),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Workers that a fault has killed: one log line each, with signal, address,
- * stack, request and what became of that.
+ * Workers that a fault has killed: a log line with signal, address, stack,
+ * request and what became of that.
  */
 #ifndef OBSERVER_CRASH_H
 #define OBSERVER_CRASH_H

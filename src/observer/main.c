@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * nds-observer: looks at the slots of the pool from outside, in a process of
- * its own.  It takes the spans that workers have finished, to a collector and
+ * its own.  It takes the spans of workers and of the shedder to a collector and
  * to a file, and tells where slow requests stand and how workers have crashed.
  * No worker ever waits for it, save while it looks at one's stack.
  */

@@ -309,6 +309,16 @@ ndsd_start() {
 	ready
 }
 
+# ndsd_piped: begin it with a standard output that nobody reads; the reading end
+# is descriptor $reader.
+ndsd_piped() {
+	mkfifo "$tmp/pipe"
+	"$ndsd" >"$tmp/pipe" 2>"$tmp/piped.log" </dev/null {nap_fd}>&- &
+	ndsd_pid=$!
+	pids+=("$ndsd_pid")
+	exec {reader}<"$tmp/pipe"
+}
+
 # stop_is STATUS SENTENCE: TERM and the exit status.
 stop_is() {
 	kill -TERM "$ndsd_pid" 2>/dev/null

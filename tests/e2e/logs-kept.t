@@ -94,11 +94,7 @@ ok "which is in the log with the reason" wait_until 10 logs_have \
 stop_is 0 "it stops"
 
 # ---- nobody takes standard output
-mkfifo "$tmp/pipe"
-"$ndsd" >"$tmp/pipe" 2>"$tmp/piped.log" </dev/null {nap_fd}>&- &
-ndsd_pid=$!
-pids+=("$ndsd_pid")
-exec {reader}<"$tmp/pipe"
+ndsd_piped
 wait_until 10 ready
 for _ in 1 2 3 4; do
 	crowd "/blocked/$(head -c 900 /dev/zero | tr '\0' x)"

@@ -83,11 +83,7 @@ unlike "and is not JSON" "$(head -n 1 "$tmp/ndsd.log")" '^\{'
 stop_is 0 "it stops"
 
 # ---- a reader who stops
-mkfifo "$tmp/pipe"
-"$ndsd" >"$tmp/pipe" 2>"$tmp/piped.log" </dev/null {nap_fd}>&- &
-ndsd_pid=$!
-pids+=("$ndsd_pid")
-exec {reader}<"$tmp/pipe"
+ndsd_piped
 wait_until 10 ready_or_dead
 long=$(head -c 2000 /dev/zero | tr '\0' l)
 peer --many 4 --repeat 600 --timeout $((5000 * scale)) --path "/$long" "$app" \
